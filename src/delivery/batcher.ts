@@ -1,0 +1,101 @@
+/**
+ * Which frames go out together (BAT-4).
+ *
+ * Law: order is kept, no group exceeds its bounds, nothing waits longer than `maxDelayMs`, and what comes when nothing went out
+ * for that long does not wait at all.
+ */
+
+import { UsageError } from "../errors.ts";
+
+/** Bounds of a group. */
+export interface BatcherOptions {
+  /** Most items of a group, at least 1; 10 by default. */
+  readonly maxItems?: number;
+  /** Most bytes of a group, at least 1. An item that is larger makes a group of its own. */
+  readonly maxBytes: number;
+  /** How long an item may wait for others, in ms, at least 0. */
+  readonly maxDelayMs: number;
+}
+
+interface Group<T> {
+  readonly items: T[];
+  /** Bytes of all items. */
+  bytes: number;
+  /** When the group goes out at the latest, in ms. */
+  dueMs: number;
+}
+
+/**
+ * Groups items. Times are in ms of any clock that does not step; the caller polls after each `add`, or each turn, and at
+ * {@link deadline}.
+ *
+ * @example
+ * ```ts
+ * const batcher = new Batcher<string>({ maxBytes: 16_384, maxDelayMs: 5 });
+ * batcher.add("a", 1, 100);
+ * batcher.poll(100); // ["a"]: nothing went out lately
+ * batcher.add("b", 1, 101);
+ * batcher.add("c", 1, 102);
+ * batcher.poll(102); // undefined
+ * batcher.deadline; // 105
+ * batcher.poll(105); // ["b", "c"]
+ * ```
+ */
+export class Batcher<T> {
+  readonly #maxItems: number;
+  readonly #maxBytes: number;
+  readonly #maxDelayMs: number;
+  /** In order. All but the last are full; it is full or open. */
+  readonly #groups: Group<T>[] = [];
+  /** From when on an item that comes to an empty batcher does not wait, in ms. */
+  #idleFromMs = Number.NEGATIVE_INFINITY;
+
+  /** @throws UsageError OPTION_INVALID */
+  constructor(options: BatcherOptions) {
+    this.#maxItems = options.maxItems ?? 10;
+    this.#maxBytes = options.maxBytes;
+    this.#maxDelayMs = options.maxDelayMs;
+    if (!(this.#maxItems >= 1 && this.#maxBytes >= 1 && this.#maxDelayMs >= 0)) {
+      throw new UsageError("OPTION_INVALID", "maxItems and maxBytes must be at least 1, maxDelayMs at least 0");
+    }
+  }
+
+  /** When to poll next, in ms; a time in the past where a group is due. Undefined: there is nothing to wait for. */
+  get deadline(): number | undefined {
+    return this.#groups[0]?.dueMs;
+  }
+
+  /** An item of so many bytes has come. */
+  add(item: T, bytes: number, nowMs: number): void {
+    let group = this.#groups.at(-1);
+    if (group === undefined || this.#isFull(group) || group.bytes + bytes > this.#maxBytes) {
+      // Order: what does not fit closes the group before it.
+      if (group !== undefined) group.dueMs = Math.min(group.dueMs, nowMs);
+      // Not later than after a whole delay, also where the clock has stepped back since the last group.
+      const dueMs = Math.max(nowMs, Math.min(this.#idleFromMs, nowMs + this.#maxDelayMs));
+      group = { items: [], bytes: 0, dueMs };
+      this.#groups.push(group);
+    }
+    group.items.push(item);
+    group.bytes += bytes;
+    if (this.#isFull(group)) group.dueMs = Math.min(group.dueMs, nowMs);
+  }
+
+  /** The next group that is due: full, or at its deadline. Call it until it gives nothing. */
+  poll(nowMs: number): T[] | undefined {
+    const group = this.#groups[0];
+    if (group === undefined || nowMs < group.dueMs) return undefined;
+    this.#groups.shift();
+    this.#idleFromMs = nowMs + this.#maxDelayMs;
+    return group.items;
+  }
+
+  /** All groups, due or not, in order: for a goodbye, or to drop them with a connection. */
+  flush(): T[][] {
+    return this.#groups.splice(0).map((group) => group.items);
+  }
+
+  #isFull(group: Group<T>): boolean {
+    return group.items.length >= this.#maxItems || group.bytes >= this.#maxBytes;
+  }
+}

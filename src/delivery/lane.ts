@@ -1,0 +1,267 @@
+/**
+ * One room's part of the outbox: entries leave in the order in which they came, by ascending seq, without leaving one out (PUB-16).
+ *
+ * The entries that have a seq stand before those that have none. On a connection, a prefix of them is in flight.
+ */
+
+import { UsageError } from "../errors.ts";
+import type { ChatKind, Content } from "../wire/codec.ts";
+import { AckTracker } from "./ack-tracker.ts";
+import type { EntryState } from "./entry-states.ts";
+
+/** A message on its way to the log. Only the outbox changes it. */
+export interface OutboxEntry {
+  /** Place in the outbox over all rooms; the key in its storage. Ascends. */
+  readonly order: number;
+  /** Name of the room. */
+  readonly room: string;
+  /** The message id in text form, and its 16 bytes. */
+  readonly id: string;
+  readonly idBytes: Uint8Array;
+  readonly kind: ChatKind;
+  /** Id of the message that this one is about, 16 bytes; empty where it is about none. */
+  readonly target: Uint8Array;
+  readonly content: Content | undefined;
+  /** What it counts against the window, in bytes: at least the size of its Publish. */
+  readonly bytes: number;
+  readonly state: EntryState;
+  /** 0: never sent. */
+  readonly seq: number;
+  /** The epoch under which `seq` was given; 0 with it. */
+  readonly epoch: number;
+}
+
+/** As the outbox sees it. */
+export type MutableEntry = { -readonly [K in keyof OutboxEntry]: OutboxEntry[K] } & {
+  /** Counts the changes that storage must hold before the entry may be sent. */
+  version: number;
+  storedVersion: number;
+};
+
+/** What a `joined` said of this producer (PUB-8). */
+export interface ProducerStand {
+  readonly epoch: number;
+  readonly nextSeq: number;
+}
+
+/** One room's queue. */
+export class Lane {
+  readonly room: string;
+  /** Called where storage must learn of a change of an entry. */
+  readonly #changed: (entry: MutableEntry) => void;
+  readonly #entries: MutableEntry[] = [];
+  readonly #tracker: AckTracker = new AckTracker();
+  /** How many of the entries are in flight or settled out of order: those before it are not to be sent on this connection. */
+  #cursor = 0;
+  /** 0 until a `joined` has told it, on each connection. */
+  #nextSeq = 0;
+  #epoch = 0;
+  #conflicted = false;
+
+  constructor(room: string, changed: (entry: MutableEntry) => void) {
+    this.room = room;
+    this.#changed = changed;
+  }
+
+  /** How many entries wait or are in flight. */
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  /** Publishes in flight, and their bytes (PUB-10). */
+  get inFlight(): number {
+    return this.#tracker.inFlight;
+  }
+
+  get bytesInFlight(): number {
+    return this.#tracker.bytesInFlight;
+  }
+
+  /** Whether PUB-8 has been done on this connection, so that entries may be sent. */
+  get isOpen(): boolean {
+    return this.#nextSeq !== 0;
+  }
+
+  entries(): readonly OutboxEntry[] {
+    return this.#entries;
+  }
+
+  push(entry: MutableEntry): void {
+    this.#entries.push(entry);
+  }
+
+  /**
+   * The room is open (again): decides what becomes of the entries that have a seq (PUB-8).
+   * @returns those that are now in doubt; they have left the lane.
+   */
+  open({ epoch, nextSeq }: ProducerStand): MutableEntry[] {
+    const sent = this.#sent();
+    this.#rewindTo(0);
+    this.#epoch = epoch;
+    const lowest = sent[0]?.seq ?? 0;
+    const highest = sent.at(-1)?.seq ?? 0;
+    if (sent.length === 0) {
+      this.#nextSeq = nextSeq;
+    } else if (this.#conflicted) {
+      this.#renumber(nextSeq);
+    } else if (nextSeq >= lowest) {
+      this.#nextSeq = Math.max(nextSeq, highest + 1);
+    } else if (epoch !== sent[0]?.epoch) {
+      this.#renumber(nextSeq);
+    } else {
+      this.#entries.splice(0, sent.length);
+      this.#nextSeq = nextSeq;
+      this.#conflicted = false;
+      return sent;
+    }
+    this.#conflicted = false;
+    for (const entry of this.#sent()) {
+      if (entry.epoch === epoch) continue;
+      entry.epoch = epoch;
+      this.#changed(entry);
+    }
+    return [];
+  }
+
+  /** The connection or the room is gone: nothing is in flight, and nothing is sent until {@link open}. */
+  close(): void {
+    this.#rewindTo(0);
+    this.#nextSeq = 0;
+  }
+
+  /**
+   * The next entry to be sent, with its seq; undefined where none is, or where its seq is not stored yet.
+   * @throws UsageError COUNTER_EXHAUSTED where the seqs are used up (PUB-5).
+   */
+  next(): MutableEntry | undefined {
+    const entry = this.#entries[this.#cursor];
+    if (entry === undefined || !this.isOpen) return undefined;
+    if (entry.seq === 0) this.#number(entry);
+    return entry.storedVersion === entry.version ? entry : undefined;
+  }
+
+  /** Gives the next `count` entries their seqs, so that storage can take them in one write. */
+  prepare(count: number): void {
+    if (!this.isOpen) return;
+    for (let i = this.#cursor; i < this.#entries.length && i < this.#cursor + count; i++) {
+      const entry = this.#entries[i];
+      if (entry?.seq === 0) this.#number(entry);
+    }
+  }
+
+  /** The entry that {@link next} gave is on its way. */
+  sent(entry: MutableEntry): void {
+    this.#tracker.sent(entry.seq, entry.bytes);
+    this.#cursor++;
+  }
+
+  /** The entries of the run first … first + count − 1 that are in flight; they have left the lane (ACK-4). */
+  settleRun(first: number, count: number): MutableEntry[] {
+    return this.#tracker.settle(first, count).map((seq) => this.#take(seq));
+  }
+
+  /** The same for one. */
+  settle(seq: number): MutableEntry | undefined {
+    return this.#tracker.settleOne(seq) ? this.#take(seq) : undefined;
+  }
+
+  /** Removes an entry that was never sent. */
+  remove(entry: MutableEntry): void {
+    const index = this.#entries.indexOf(entry);
+    if (index >= 0) this.#entries.splice(index, 1);
+  }
+
+  /** Whether this seq is in flight; errors about others are ignored (PUB-16). */
+  isInFlight(seq: number): boolean {
+    const index = this.#indexOf(seq);
+    return index >= 0 && index < this.#cursor;
+  }
+
+  /** A retryable rejection of `seq`: it and all above are not in flight any more. */
+  giveBack(seq: number): void {
+    this.#tracker.rewind(seq);
+    this.#cursor = Math.min(this.#cursor, this.#lowerBound(seq));
+  }
+
+  /** The broker expects another seq: sends again from there, with new numbers where this lane does not hold it (PUB-16, 6). */
+  expect(nextSeq: number): void {
+    if (this.#indexOf(nextSeq) >= 0) {
+      this.giveBack(nextSeq);
+    } else {
+      this.#rewindTo(0);
+      this.#renumber(nextSeq);
+    }
+  }
+
+  /** The seqs were used by a copy of this outbox: nothing is sent until the room is joined again (PUB-18). */
+  conflict(): void {
+    this.close();
+    this.#conflicted = true;
+  }
+
+  /** Takes all entries out: first those that were sent. */
+  drain(): { readonly sent: readonly MutableEntry[]; readonly queued: readonly MutableEntry[] } {
+    const sent = this.#sent();
+    this.close();
+    const all = this.#entries.splice(0);
+    return { sent, queued: all.slice(sent.length) };
+  }
+
+  #sent(): MutableEntry[] {
+    return this.#entries.slice(0, this.#sentCount());
+  }
+
+  #sentCount(): number {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#entries[middle]?.seq === 0) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** Index of the first entry with a seq at or above this one. */
+  #lowerBound(seq: number): number {
+    let low = 0;
+    let high = this.#sentCount();
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#entries[middle]?.seq ?? 0) < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #indexOf(seq: number): number {
+    const index = this.#lowerBound(seq);
+    return this.#entries[index]?.seq === seq ? index : -1;
+  }
+
+  #take(seq: number): MutableEntry {
+    const index = this.#indexOf(seq);
+    const [entry] = index < 0 ? [] : this.#entries.splice(index, 1);
+    if (entry === undefined) throw new UsageError("STATE_INVALID", `seq ${seq} is in flight, but not in the lane`);
+    if (index < this.#cursor) this.#cursor--;
+    return entry;
+  }
+
+  #rewindTo(cursor: number): void {
+    this.#tracker.clear();
+    this.#cursor = cursor;
+  }
+
+  #number(entry: MutableEntry): void {
+    if (this.#nextSeq >= Number.MAX_SAFE_INTEGER)
+      throw new UsageError("COUNTER_EXHAUSTED", `the seqs of ${this.room} are used up`);
+    entry.seq = this.#nextSeq++;
+    entry.epoch = this.#epoch;
+    this.#changed(entry);
+  }
+
+  #renumber(from: number): void {
+    this.#nextSeq = from;
+    for (const entry of this.#sent()) this.#number(entry);
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * Publishes that are not settled yet: bounded, in order for each room, and stored before anything depends on them (PUB-13, PUB-16).
+ *
+ * The outbox does no input or output: it says what is to be stored ({@link Outbox.pollStore}) and is told when it is.
+ * An entry is sent only under a seq that is stored; so one without a seq was never sent.
+ */
+
+import { UsageError } from "../errors.ts";
+import type { ChatKind, Content } from "../wire/codec.ts";
+import { type EntryInput, nextEntryState } from "./entry-states.ts";
+import { Lane, type MutableEntry, type OutboxEntry } from "./lane.ts";
+import { formatMessageId } from "./message-id.ts";
+
+export type { OutboxEntry } from "./lane.ts";
+
+/** An entry as storage holds it. */
+export interface StoredEntry {
+  readonly order: number;
+  readonly room: string;
+  readonly id: Uint8Array;
+  readonly kind: ChatKind;
+  readonly target: Uint8Array;
+  readonly content: Content | undefined;
+  readonly bytes: number;
+  readonly seq: number;
+  readonly epoch: number;
+  readonly state: "queued" | "sent" | "voiding";
+}
+
+/** One change of what is stored. */
+export type StoreOp =
+  | { readonly type: "put"; readonly entry: StoredEntry }
+  | { readonly type: "delete"; readonly order: number }
+  | { readonly type: "session"; readonly session: Uint8Array; readonly attempt: number };
+
+/** All that storage holds: nothing at first. */
+export interface StoredState {
+  readonly session: { readonly session: Uint8Array; readonly attempt: number } | undefined;
+  readonly entries: readonly StoredEntry[];
+}
+
+/** Bounds of an outbox. */
+export interface OutboxLimits {
+  /** Entries over all rooms, at least 1. */
+  readonly maxEntries: number;
+  /** Sum of their bytes, at least 1. */
+  readonly maxBytes: number;
+}
+
+/** What is published. */
+export interface Draft {
+  readonly room: string;
+  /** The message id, 16 bytes (MID-1). */
+  readonly id: Uint8Array;
+  readonly kind: ChatKind;
+  readonly target: Uint8Array;
+  readonly content: Content | undefined;
+  /** See {@link OutboxEntry.bytes}. */
+  readonly bytes: number;
+}
+
+/** The outbox of one session. */
+export class Outbox {
+  readonly #limits: OutboxLimits;
+  readonly #lanes: Map<string, Lane> = new Map();
+  readonly #byId: Map<string, MutableEntry> = new Map();
+  #bytes = 0;
+  #order = 0;
+  /** What storage does not hold yet, by order. */
+  readonly #pending: Map<number, MutableEntry | "delete"> = new Map();
+  #session: { session: Uint8Array; attempt: number } | undefined;
+  #sessionPending = false;
+  /** The write that is under way: the entries in it, each with its version. */
+  #writing: { readonly puts: [MutableEntry, number][]; readonly deletes: number[]; readonly session: boolean } | undefined;
+
+  /** @throws UsageError OPTION_INVALID. */
+  constructor(limits: OutboxLimits) {
+    for (const [name, value] of Object.entries(limits)) {
+      if (!Number.isSafeInteger(value) || value < 1)
+        throw new UsageError("OPTION_INVALID", `${name} must be a whole number from 1 up`);
+    }
+    this.#limits = limits;
+  }
+
+  /** Takes over what storage holds. Entries come in their order; call it before anything is added. */
+  restore(state: StoredState): void {
+    if (state.session !== undefined) this.#session = { ...state.session };
+    for (const stored of [...state.entries].sort((a, b) => a.order - b.order)) {
+      const { id, ...rest } = stored;
+      this.#insert({ ...rest, id: formatMessageId(id), idBytes: id, version: 0, storedVersion: 0 });
+      this.#order = Math.max(this.#order, stored.order);
+    }
+  }
+
+  /** Entries that are not settled. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** The sum of their bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The session and the number of its last attempt, once there is one (SES-2, SES-3). */
+  get session(): { readonly session: Uint8Array; readonly attempt: number } | undefined {
+    return this.#session;
+  }
+
+  /** Whether storage holds the session as it is. */
+  get sessionStored(): boolean {
+    return !this.#sessionPending && this.#writing?.session !== true;
+  }
+
+  setSession(session: Uint8Array, attempt: number): void {
+    this.#session = { session, attempt };
+    this.#sessionPending = true;
+  }
+
+  /** A room's queue; made where there is none. */
+  lane(room: string): Lane {
+    let lane = this.#lanes.get(room);
+    if (lane === undefined) {
+      lane = new Lane(room, (entry) => this.#touch(entry));
+      this.#lanes.set(room, lane);
+    }
+    return lane;
+  }
+
+  lanes(): Iterable<Lane> {
+    return this.#lanes.values();
+  }
+
+  get(id: string): OutboxEntry | undefined {
+    return this.#byId.get(id);
+  }
+
+  /**
+   * Takes a message.
+   * @throws UsageError OUTBOX_FULL: nothing is dropped in its stead.
+   */
+  add(draft: Draft): OutboxEntry {
+    if (this.#byId.size >= this.#limits.maxEntries || this.#bytes + draft.bytes > this.#limits.maxBytes) {
+      throw new UsageError("OUTBOX_FULL", `the outbox holds ${this.#byId.size} entries of ${this.#bytes} bytes, its bound`);
+    }
+    const { id, ...rest } = draft;
+    const entry: MutableEntry = {
+      ...rest,
+      order: ++this.#order,
+      id: formatMessageId(id),
+      idBytes: id,
+      state: "queued",
+      seq: 0,
+      epoch: 0,
+      version: 0,
+      storedVersion: -1,
+    };
+    this.#insert(entry);
+    this.#touch(entry);
+    return entry;
+  }
+
+  /**
+   * Something has happened to an entry; settled ones leave the outbox. An entry that has left its lane already is passed in as it is.
+   * @throws UsageError STATE_INVALID where the table does not allow it.
+   */
+  apply(entry: OutboxEntry, input: EntryInput): void {
+    const mutable = entry as MutableEntry;
+    const next = nextEntryState(entry.state, input);
+    if (next === undefined) throw new UsageError("STATE_INVALID", `an entry that is ${entry.state} cannot ${input}`);
+    if (next === mutable.state) return;
+    mutable.state = next;
+    if (next === "sent") return;
+    if (next === "voiding") {
+      this.#touch(mutable);
+      return;
+    }
+    this.#lanes.get(entry.room)?.remove(mutable);
+    this.#byId.delete(entry.id);
+    this.#bytes -= entry.bytes;
+    this.#pending.set(entry.order, "delete");
+    this.#dropEmptyLane(entry.room);
+  }
+
+  /**
+   * Another holder uses this session (SES-7): the entries that were sent leave, to be reported; the others stay, for the new session.
+   */
+  leaveSession(): OutboxEntry[] {
+    const left: OutboxEntry[] = [];
+    for (const lane of [...this.#lanes.values()]) {
+      const { sent, queued } = lane.drain();
+      left.push(...sent);
+      for (const entry of queued) lane.push(entry);
+    }
+    for (const entry of left) this.apply(entry, entry.state === "queued" ? "cancel" : "doubt");
+    return left;
+  }
+
+  /** What is to be stored next, in one atomic write; undefined where nothing is, or while a write is under way. */
+  pollStore(): StoreOp[] | undefined {
+    if (this.#writing !== undefined || (this.#pending.size === 0 && !this.#sessionPending)) return undefined;
+    const ops: StoreOp[] = [];
+    const puts: [MutableEntry, number][] = [];
+    const deletes: number[] = [];
+    if (this.#sessionPending && this.#session !== undefined) ops.push({ type: "session", ...this.#session });
+    for (const [order, change] of this.#pending) {
+      if (change === "delete") {
+        ops.push({ type: "delete", order });
+        deletes.push(order);
+      } else {
+        ops.push({ type: "put", entry: toStored(change) });
+        puts.push([change, change.version]);
+      }
+    }
+    this.#writing = { puts, deletes, session: this.#sessionPending };
+    this.#pending.clear();
+    this.#sessionPending = false;
+    return ops;
+  }
+
+  /** The write has been done, durably. @returns the entries that storage holds for the first time. */
+  handleStored(): OutboxEntry[] {
+    const taken: OutboxEntry[] = [];
+    for (const [entry, version] of this.#writing?.puts ?? []) {
+      if (entry.storedVersion < 0) taken.push(entry);
+      entry.storedVersion = version;
+    }
+    this.#writing = undefined;
+    return taken;
+  }
+
+  /** The write has failed, as a whole: it is to be done again. */
+  handleStoreFailed(): void {
+    const writing = this.#writing;
+    this.#writing = undefined;
+    if (writing === undefined) return;
+    for (const order of writing.deletes) if (!this.#pending.has(order)) this.#pending.set(order, "delete");
+    for (const [entry] of writing.puts) if (!this.#pending.has(entry.order)) this.#pending.set(entry.order, entry);
+    this.#sessionPending ||= writing.session;
+  }
+
+  #insert(entry: MutableEntry): void {
+    this.lane(entry.room).push(entry);
+    this.#byId.set(entry.id, entry);
+    this.#bytes += entry.bytes;
+  }
+
+  #touch(entry: MutableEntry): void {
+    entry.version++;
+    this.#pending.set(entry.order, entry);
+  }
+
+  #dropEmptyLane(room: string): void {
+    const lane = this.#lanes.get(room);
+    if (lane?.size === 0 && !lane.isOpen) this.#lanes.delete(room);
+  }
+}
+
+function toStored(entry: MutableEntry): StoredEntry {
+  // An entry that has a seq counts as sent: after a crash nobody knows whether it was.
+  const state = entry.seq === 0 ? "queued" : entry.state === "voiding" ? "voiding" : "sent";
+  return {
+    order: entry.order,
+    room: entry.room,
+    id: entry.idBytes,
+    kind: entry.kind,
+    target: entry.target,
+    content: entry.content,
+    bytes: entry.bytes,
+    seq: entry.seq,
+    epoch: entry.epoch,
+    state,
+  };
+}
