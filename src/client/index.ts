@@ -1,0 +1,40 @@
+/** The client: `chappe/client`. */
+
+export type { StoredEntry, StoredState, StoreOp } from "../delivery/outbox.ts";
+export { ProtocolError, UsageError } from "../errors.ts";
+export type { OwnPresence } from "../session/client-conversation.ts";
+export type { ContentInput } from "../session/client-convert.ts";
+export type {
+  ClientEvents,
+  DetailName,
+  DurabilityName,
+  EntryChange,
+  HistoryPage,
+  JoinedRoom,
+  Message,
+  MessageContent,
+  MessageKind,
+  PresenceName,
+  ReceiptTally,
+  RightName,
+  RoomMember,
+  UserPresence,
+  UserProfile,
+  UserReceipt,
+  WelcomeInfo,
+} from "../session/client-events.ts";
+export type { JoinOptions } from "../session/client-room.ts";
+export type { Clock, Random } from "../session/host.ts";
+export type { ClientState, EntryState } from "../session/transitions.ts";
+export { binaryCodec, type FrameCodec } from "../session/transmit.ts";
+export { Client, type ClientOptions, type ObservedFrame, type Sent, type Stored } from "./client.ts";
+export { Room } from "./room.ts";
+export { MemoryStorage, type OutboxStorage } from "./storage.ts";
+export {
+  type Connect,
+  type Transport,
+  type TransportEvents,
+  type WebSocketConstructor,
+  type WebSocketLike,
+  webSocketConnect,
+} from "./transport.ts";

@@ -1,0 +1,33 @@
+/** Where a client keeps its outbox and session between runs (SES-11). */
+
+import type { StoredEntry, StoredState, StoreOp } from "../delivery/outbox.ts";
+
+/** A place for one session's outbox. One client at a time uses it (SES-2). */
+export interface OutboxStorage {
+  /** All that is stored; nothing at first. MUST be called before {@link write}. */
+  load(): Promise<StoredState>;
+  /**
+   * Carries out the changes, in order. MUST be atomic: after a crash all of them hold, or none. MUST NOT resolve before they are durable.
+   * Is not called again before it has settled.
+   */
+  write(ops: readonly StoreOp[]): Promise<void>;
+}
+
+/** Keeps everything in memory: the default. It survives connections, and the client's own end if it is given to the next one. */
+export class MemoryStorage implements OutboxStorage {
+  #session: StoredState["session"];
+  readonly #entries: Map<number, StoredEntry> = new Map();
+
+  load(): Promise<StoredState> {
+    return Promise.resolve({ session: this.#session, entries: [...this.#entries.values()] });
+  }
+
+  write(ops: readonly StoreOp[]): Promise<void> {
+    for (const op of ops) {
+      if (op.type === "put") this.#entries.set(op.entry.order, op.entry);
+      else if (op.type === "delete") this.#entries.delete(op.order);
+      else this.#session = { session: op.session, attempt: op.attempt };
+    }
+    return Promise.resolve();
+  }
+}

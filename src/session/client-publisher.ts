@@ -1,0 +1,246 @@
+/**
+ * What a client publishes, from the outbox to the wire and back: the algorithm of PUB-16.
+ *
+ * Law: entries of one room go out by ascending seq, under stored seqs, inside the window; every answer settles what it names, or gives it back.
+ */
+
+import { expandAck } from "../delivery/ack-tracker.ts";
+import { Batcher } from "../delivery/batcher.ts";
+import type { Lane } from "../delivery/lane.ts";
+import type { Outbox, OutboxEntry } from "../delivery/outbox.ts";
+import type { ProtocolError } from "../errors.ts";
+import { type Ack, ChatKind, createFrame, type ErrorInfo, encodedSize, type Frame } from "../wire/codec.ts";
+import type { SessionLimits } from "../wire/limits.ts";
+import { toError } from "./client-convert.ts";
+import type { EntryChange } from "./client-events.ts";
+import type { ClientRoom } from "./client-room.ts";
+
+/** How frames are put together before they leave (BAT-4). */
+export interface BatchOptions {
+  readonly maxItems: number;
+  readonly maxBytes: number;
+  readonly maxDelayMs: number;
+}
+
+/** Bytes of a Publish beyond its content, at most: room, seq, id, kind, target and their tags. */
+export const publishOverhead = 64;
+
+const rejectionBase = 1000;
+const rejectionCap = 30_000;
+
+/** The sending side of a client session. */
+export class ClientPublisher {
+  readonly #outbox: Outbox;
+  readonly #emit: (change: EntryChange) => void;
+  readonly #random: () => number;
+  readonly #batchOptions: BatchOptions;
+  #batcher: Batcher<Frame>;
+  /** Open rooms that may have something to send, by name; the order in which they take turns. */
+  readonly #open: Map<string, ClientRoom> = new Map();
+  #limits: SessionLimits | undefined;
+  #inFlight = 0;
+  #bytesInFlight = 0;
+
+  constructor(outbox: Outbox, batch: BatchOptions, random: () => number, emit: (change: EntryChange) => void) {
+    this.#outbox = outbox;
+    this.#batchOptions = batch;
+    this.#batcher = new Batcher(batch);
+    this.#random = random;
+    this.#emit = emit;
+  }
+
+  /** Publishes in flight (PUB-10). */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** When a batch, or a room that pauses, is due; undefined: nothing waits for a time. */
+  deadline(now: number): number | undefined {
+    let least = this.#batcher.deadline ?? Number.POSITIVE_INFINITY;
+    for (const room of this.#open.values()) if (room.pausedUntil > now) least = Math.min(least, room.pausedUntil);
+    return least === Number.POSITIVE_INFINITY ? undefined : least;
+  }
+
+  /** Welcome has told the window. */
+  welcome(limits: SessionLimits): void {
+    this.#limits = limits;
+    const { maxItems, maxBytes, maxDelayMs } = this.#batchOptions;
+    // What a batch adds to its frames: a tag and a length for each.
+    const room = limits.frameBytes - 16 * limits.batchFrames;
+    this.#batcher = new Batcher({
+      maxItems: Math.min(maxItems, limits.batchFrames),
+      maxBytes: Math.max(1, Math.min(maxBytes, room > 0 ? room : maxBytes)),
+      maxDelayMs,
+    });
+  }
+
+  /** The room is open (again), except by an unsolicited `joined` with RESUMED: PUB-8. */
+  roomOpened(room: ClientRoom, epoch: number, nextSeq: number): void {
+    room.pausedUntil = 0;
+    room.rejections = 0;
+    this.#open.set(room.name, room);
+    this.#counted(room, (lane) => {
+      for (const entry of lane.open({ epoch, nextSeq })) this.#settle(entry, "doubt", {});
+    });
+  }
+
+  /** The room is not open any more: nothing of it is in flight. */
+  roomClosed(room: ClientRoom): void {
+    this.#open.delete(room.name);
+    this.#counted(room, (lane) => lane.close());
+  }
+
+  /** The connection is gone. */
+  disconnected(): void {
+    for (const lane of this.#outbox.lanes()) lane.close();
+    this.#open.clear();
+    this.#limits = undefined;
+    this.#inFlight = 0;
+    this.#bytesInFlight = 0;
+    this.#batcher = new Batcher(this.#batchOptions);
+  }
+
+  /** A refresh has succeeded: rooms that waited for it go on. */
+  resume(): void {
+    for (const room of this.#open.values()) if (room.pausedUntil === Number.POSITIVE_INFINITY) room.pausedUntil = 0;
+  }
+
+  /** The next frame that is due, bare or a batch; undefined: none. */
+  poll(now: number): Frame | undefined {
+    if (this.#limits !== undefined) this.#fill(this.#limits, now);
+    const group = this.#batcher.poll(now);
+    if (group === undefined) return undefined;
+    const [only] = group;
+    return group.length === 1 ? only : createFrame("batch", { frames: group });
+  }
+
+  /** Nothing more is published on this connection (GBY-4); what is in flight is still settled. */
+  stop(): void {
+    this.#limits = undefined;
+  }
+
+  #fill(limits: SessionLimits, now: number): void {
+    for (const [name, room] of this.#open) {
+      if (room.pausedUntil > now || room.state !== "joined") continue;
+      const lane = this.#outbox.lane(name);
+      lane.prepare(limits.windowMessages - this.#inFlight);
+      for (let entry = lane.next(); entry !== undefined; entry = lane.next()) {
+        if (this.#inFlight >= limits.windowMessages || this.#bytesInFlight + entry.bytes > limits.windowBytes) return;
+        const frame = toPublish(entry, room.handle);
+        this.#outbox.apply(entry, "send");
+        lane.sent(entry);
+        this.#inFlight++;
+        this.#bytesInFlight += entry.bytes;
+        this.#batcher.add(frame, encodedSize(frame), now);
+        this.#emit({ room: name, id: entry.id, state: entry.state });
+      }
+    }
+  }
+
+  /**
+   * ACK-1. An ack for what is not in flight is passed over (ACK-4).
+   * @throws ProtocolError FIELD_INVALID (remote) for an ack that cannot be (ACK-5).
+   */
+  ack(room: ClientRoom, ack: Ack): void {
+    const run = expandAck({
+      firstSeq: Number(ack.firstSeq),
+      offsetDeltas: ack.offsetDeltas.map(Number),
+      timeDeltas: ack.timeDeltas.map(Number),
+    });
+    const first = run[0]?.seq ?? 0;
+    this.#counted(room, (lane) => {
+      for (const entry of lane.settleRun(first, run.length)) {
+        const acked = run[entry.seq - first];
+        if (acked === undefined) continue;
+        room.rejections = 0;
+        if (acked.offset === 0) this.#settle(entry, "voided", {});
+        else {
+          const cancelFailed = entry.state === "voiding";
+          this.#settle(entry, "stored", { offset: acked.offset, timeMs: acked.timeMs, ...(cancelFailed && { cancelFailed }) });
+        }
+      }
+    });
+  }
+
+  /**
+   * An error about a publish (PUB-11).
+   * @returns what the session has to do: `rejoin` the room, or nothing.
+   */
+  reject(room: ClientRoom, info: ErrorInfo, now: number): "rejoin" | undefined {
+    const error = toError(info);
+    const seq = Number(info.seq);
+    const lane = this.#outbox.lane(room.name);
+    if (!lane.isInFlight(seq)) return undefined;
+    const settles =
+      error.processed === "maybe" ? "doubt" : error.processed === "no" && error.retry === "never" ? "fail" : undefined;
+    if (settles !== undefined) {
+      this.#counted(room, () => {
+        const entry = lane.settle(seq);
+        if (entry !== undefined) this.#settle(entry, settles, { error });
+      });
+      return undefined;
+    }
+    if (error.code === "SEQ_CONFLICT") {
+      this.#counted(room, () => lane.conflict());
+      return "rejoin";
+    }
+    if (error.code === "OUT_OF_ORDER" && info.nextSeq > 0n) {
+      this.#counted(room, () => lane.expect(Number(info.nextSeq)));
+      return undefined;
+    }
+    const entry = lane.entries().find((candidate) => candidate.seq === seq);
+    this.#counted(room, () => lane.giveBack(seq));
+    if (entry !== undefined) this.#emit({ room: room.name, id: entry.id, state: entry.state, error });
+    if (error.code === "ROOM_UNKNOWN") return "rejoin";
+    room.pausedUntil = this.#pause(room, error, now);
+    room.rejections++;
+    return undefined;
+  }
+
+  #pause(room: ClientRoom, error: ProtocolError, now: number): number {
+    if (error.retry === "reauthenticate") return Number.POSITIVE_INFINITY;
+    if (error.retryAfterMs > 0) return now + error.retryAfterMs;
+    if (error.retry === "now" && room.rejections === 0) return now;
+    return now + this.#random() * Math.min(rejectionCap, rejectionBase * 2 ** Math.min(room.rejections, 30));
+  }
+
+  /** Drops an entry that was never sent, or notes the wish (PUB-12). @returns whether there was such an entry. */
+  cancel(id: string): boolean {
+    const entry = this.#outbox.get(id);
+    if (entry === undefined) return false;
+    if (entry.seq === 0) this.#settle(entry, "cancel", {});
+    else {
+      this.#outbox.apply(entry, "cancel");
+      this.#emit({ room: entry.room, id, state: entry.state });
+    }
+    return true;
+  }
+
+  /** The session is used by another (SES-7): what was sent is in doubt. */
+  leaveSession(): void {
+    this.disconnected();
+    for (const entry of this.#outbox.leaveSession()) this.#emit({ room: entry.room, id: entry.id, state: entry.state });
+  }
+
+  #settle(entry: OutboxEntry, input: "stored" | "voided" | "fail" | "doubt" | "cancel", details: Partial<EntryChange>): void {
+    this.#outbox.apply(entry, input);
+    this.#emit({ room: entry.room, id: entry.id, state: entry.state, ...details });
+  }
+
+  /** Keeps the sums over all rooms true while a lane changes. */
+  #counted(room: ClientRoom, change: (lane: Lane) => void): void {
+    const lane = this.#outbox.lane(room.name);
+    this.#inFlight -= lane.inFlight;
+    this.#bytesInFlight -= lane.bytesInFlight;
+    change(lane);
+    this.#inFlight += lane.inFlight;
+    this.#bytesInFlight += lane.bytesInFlight;
+  }
+}
+
+function toPublish(entry: OutboxEntry, room: number): Frame {
+  const base = { room, seq: BigInt(entry.seq), id: entry.idBytes };
+  if (entry.state === "voiding") return createFrame("publish", { ...base, kind: ChatKind.VOID });
+  const { kind, target, content } = entry;
+  return createFrame("publish", { ...base, kind, target, ...(content !== undefined && { content }) });
+}

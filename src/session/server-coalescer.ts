@@ -1,0 +1,166 @@
+/**
+ * Ephemeral frames to one connection: of each key at most one per interval, holding the latest of what it would have told in several
+ * (RCP-6, TYP-4, PRS-9, MBR-1, SIG-3). A sole change after a quiet time goes at once.
+ */
+
+import { createFrame, type Frame, type FrameOf, type TypingMark } from "../wire/codec.ts";
+import { SharedFrame } from "./transmit.ts";
+
+/** Marks of one frame at most (schema). */
+const maxMarks = 256;
+
+/** Signals that wait at most, over all rooms (SIG-3). */
+const maxSignals = 128;
+
+interface Slot {
+  readonly key: string;
+  /** Handle of the room; 0: none. */
+  readonly room: number;
+  waiting: { frame: SharedFrame; readonly since: number } | undefined;
+  /** When the next frame of this key may go, in ms. */
+  notBefore: number;
+}
+
+/** Bounded by what has keys: four per room, one for presence, and {@link maxSignals} signals. */
+export class Coalescer {
+  readonly #intervalMs: number;
+  /** Slots with something that waits, or whose interval is not over. In the order of their first frames. */
+  readonly #slots = new Map<string, Slot>();
+  /** Signals have no interval: the latest of each key. */
+  readonly #signals = new Map<string, { readonly room: number; readonly frame: SharedFrame }>();
+
+  constructor(intervalMs: number) {
+    this.#intervalMs = intervalMs;
+  }
+
+  /** Takes a frame. Its key is its body and room; of a signal also sender and name. */
+  put(shared: SharedFrame, now: number): void {
+    const { body } = shared.frame;
+    if (body.case === "signal") {
+      const { room, sender, name } = body.value;
+      const key = `${room} ${sender.length} ${sender}${name}`;
+      this.#signals.delete(key);
+      this.#signals.set(key, { room, frame: shared });
+      if (this.#signals.size > maxSignals) {
+        for (const oldest of this.#signals.keys()) {
+          this.#signals.delete(oldest);
+          break;
+        }
+      }
+      return;
+    }
+    const room = body.case === "presence" || body.value === undefined || !("room" in body.value) ? 0 : body.value.room;
+    const key = `${body.case} ${room}`;
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = { key, room, waiting: undefined, notBefore: now };
+      this.#slots.set(key, slot);
+    }
+    const { waiting } = slot;
+    if (waiting === undefined) slot.waiting = { frame: shared, since: now };
+    else slot.waiting = { frame: new SharedFrame(merged(shortened(waiting, now), shared.frame)), since: now };
+  }
+
+  /** The next frame that may go now. */
+  take(now: number): SharedFrame | undefined {
+    for (const [key, { frame }] of this.#signals) {
+      this.#signals.delete(key);
+      return frame;
+    }
+    for (const slot of this.#slots.values()) {
+      if (slot.notBefore > now) continue;
+      const { waiting } = slot;
+      if (waiting === undefined) {
+        this.#slots.delete(slot.key);
+        continue;
+      }
+      slot.waiting = undefined;
+      slot.notBefore = now + this.#intervalMs;
+      const frame = shortened(waiting, now);
+      if (frame.body.case === "typing" && frame.body.value.marks.length === 0) continue;
+      return frame === waiting.frame.frame ? waiting.frame : new SharedFrame(frame);
+    }
+    return undefined;
+  }
+
+  /** When something that waits may go; undefined where nothing waits for time. */
+  due(now: number): number | undefined {
+    let due: number | undefined;
+    for (const slot of this.#slots.values()) {
+      if (slot.waiting !== undefined && slot.notBefore > now && (due === undefined || slot.notBefore < due)) due = slot.notBefore;
+    }
+    return due;
+  }
+
+  /** Nothing of this room goes any more: it was joined again, or left. */
+  purge(room: number): void {
+    for (const slot of this.#slots.values()) if (slot.room === room) slot.waiting = undefined;
+    for (const [key, signal] of this.#signals) if (signal.room === room) this.#signals.delete(key);
+  }
+
+  clear(): void {
+    this.#slots.clear();
+    this.#signals.clear();
+  }
+}
+
+/** What has waited is shown for so much less, or left out (TYP-4). */
+function shortened({ frame: { frame }, since }: { frame: SharedFrame; since: number }, now: number): Frame {
+  const { body } = frame;
+  if (body.case !== "typing" || now <= since) return frame;
+  const marks = body.value.marks
+    .map((mark): TypingMark => ({ ...mark, ttlMs: mark.ttlMs === 0 ? 0 : Math.max(0, mark.ttlMs - Math.floor(now - since)) }))
+    .filter((mark, index) => mark.ttlMs > 0 || body.value.marks[index]?.ttlMs === 0);
+  return createFrame("typing", { room: body.value.room, marks });
+}
+
+/** One frame for two of the same key. */
+function merged(older: Frame, newer: Frame): Frame {
+  const [a, b] = [older.body, newer.body];
+  if (a.case === "typing" && b.case === "typing") {
+    return createFrame("typing", { room: b.value.room, marks: latestBy(a.value.marks, b.value.marks, (mark) => mark.user) });
+  }
+  if (a.case === "presence" && b.case === "presence") {
+    return createFrame("presence", { marks: latestBy(a.value.marks, b.value.marks, (mark) => mark.user) });
+  }
+  if (a.case === "receipt" && b.case === "receipt") {
+    return createFrame("receipt", {
+      room: b.value.room,
+      marks: latestBy(a.value.marks, b.value.marks, (mark) => mark.user),
+      counts: latestBy(a.value.counts, b.value.counts, (count) => count.offset),
+    });
+  }
+  if (a.case === "members" && b.case === "members") return mergedMembers(older as FrameOf<"members">, newer as FrameOf<"members">);
+  return newer;
+}
+
+/** The latest of each key; of more than {@link maxMarks} the oldest are left out. */
+function latestBy<T, K>(older: readonly T[], newer: readonly T[], keyOf: (item: T) => K): T[] {
+  const byKey = new Map<K, T>();
+  for (const item of [...older, ...newer]) {
+    byKey.delete(keyOf(item));
+    byKey.set(keyOf(item), item);
+  }
+  return [...byKey.values()].slice(-maxMarks);
+}
+
+/** Net changes: who came and went again is named as gone, who went and came again as there. */
+function mergedMembers(older: FrameOf<"members">, newer: FrameOf<"members">): Frame {
+  const entered = new Map(older.body.value.entered.map((member) => [member.user, member]));
+  const exited = new Set(older.body.value.exited);
+  for (const member of newer.body.value.entered) {
+    exited.delete(member.user);
+    entered.set(member.user, member);
+  }
+  for (const user of newer.body.value.exited) {
+    entered.delete(user);
+    exited.add(user);
+  }
+  const { room, count } = newer.body.value;
+  return createFrame("members", {
+    room,
+    count,
+    entered: [...entered.values()].slice(-maxMarks),
+    exited: [...exited].slice(-maxMarks),
+  });
+}

@@ -1,0 +1,142 @@
+/**
+ * Frames that a relay's engine makes: errors with their verdicts (ERR-1), joined and pages that fit (LIM-3).
+ */
+
+import type { AckRun } from "../delivery/ack-tracker.ts";
+import { type ProcessedName, ProtocolError, type RetryName, type ScopeName, verdicts } from "../errors.ts";
+import { createFrame, type FrameOf, Processed, Retry, Scope } from "../wire/codec.ts";
+import { clientFrameBytes, type SessionLimits } from "../wire/limits.ts";
+import type { JoinedInfo, PageInfo } from "./server-events.ts";
+import { binaryCodec } from "./transmit.ts";
+
+const retries: Readonly<Record<RetryName, Retry>> = {
+  never: Retry.NEVER,
+  now: Retry.NOW,
+  after: Retry.AFTER,
+  reauthenticate: Retry.REAUTHENTICATE,
+};
+const scopes: Readonly<Record<ScopeName, Scope>> = { frame: Scope.FRAME, room: Scope.ROOM, connection: Scope.CONNECTION };
+const processed: Readonly<Record<ProcessedName, Processed>> = { no: Processed.NO, maybe: Processed.MAYBE, yes: Processed.YES };
+
+/** What an error is about. */
+export interface ErrorSubject {
+  readonly ref?: number;
+  readonly room?: number;
+  readonly seq?: number;
+  readonly nextSeq?: number;
+}
+
+/** An error for the client, with the verdict that it has (ERR-3). */
+export function errorFrame(error: ProtocolError, { ref = 0, room = 0, seq = 0, nextSeq = 0 }: ErrorSubject): FrameOf<"error"> {
+  return createFrame(
+    "error",
+    {
+      code: verdicts[error.code][0],
+      retry: retries[error.retry],
+      retryAfterMs: Math.min(Math.max(0, Math.ceil(error.retryAfterMs)), 0xffff_ffff),
+      scope: scopes[error.scope],
+      processed: processed[error.processed],
+      message: shortText(error.message),
+      room,
+      seq: BigInt(seq),
+      nextSeq: BigInt(nextSeq),
+    },
+    { ref },
+  );
+}
+
+/** The number of a retry. */
+export function retryNumber(retry: RetryName): Retry {
+  return retries[retry];
+}
+
+/** An error (remote) of this code, with another scope than the table's. */
+export function remote(code: ProtocolError["code"], message: string, scope?: ScopeName): ProtocolError {
+  return new ProtocolError(code, message, { origin: "remote", ...(scope !== undefined && { scope }) });
+}
+
+/** The same error with another scope. */
+export function withScope(error: ProtocolError, scope: ScopeName): ProtocolError {
+  if (error.scope === scope) return error;
+  const { origin, retry, processed, retryAfterMs, field } = error;
+  return new ProtocolError(error.code, error.message, {
+    origin,
+    retry,
+    processed,
+    retryAfterMs,
+    scope,
+    cause: error,
+    ...(field !== undefined && { field }),
+  });
+}
+
+/** At most 1,024 bytes of well-formed text: 3 bytes for each of 340 units at most. */
+export function shortText(text: string): string {
+  return text.slice(0, 340).replace(/[\ud800-\udfff]/g, "?");
+}
+
+export function ackFrame(run: AckRun): FrameOf<"ack"> {
+  return createFrame("ack", {
+    room: run.room,
+    firstSeq: BigInt(run.firstSeq),
+    offsetDeltas: run.offsetDeltas.map(BigInt),
+    timeDeltas: run.timeDeltas.map(BigInt),
+  });
+}
+
+/** `joined`; without the profiles of members where it would be too long for a client (LIM-3). */
+export function joinedFrame(info: JoinedInfo, start: number): FrameOf<"joined"> {
+  const { log } = info;
+  const frame = createFrame(
+    "joined",
+    {
+      name: info.name,
+      room: info.room,
+      verdict: info.verdict,
+      epoch: BigInt(log.epoch),
+      start: BigInt(start),
+      head: BigInt(log.head),
+      firstRetained: BigInt(log.firstRetained),
+      nextSeq: BigInt(info.nextSeq),
+      durability: info.durability,
+      rights: [...info.rights],
+      receipts: info.receipts,
+      roster: info.roster,
+      members: [...info.members],
+      count: info.count,
+      read: BigInt(info.read),
+      marks: [...info.marks],
+    },
+    { ref: info.ref },
+  );
+  if (binaryCodec.encode(frame).length > clientFrameBytes) {
+    for (const member of frame.body.value.members) delete member.profile;
+  }
+  return frame;
+}
+
+/** `page`; entries that do not fit are left out at the end that is far from the anchor (HIS-4). */
+export function pageFrame(ref: number, room: number, page: PageInfo, near: "first" | "last"): FrameOf<"page"> {
+  let entries = page.entries;
+  for (;;) {
+    const frame = createFrame(
+      "page",
+      {
+        room,
+        epoch: BigInt(page.epoch),
+        entries: [...entries],
+        firstRetained: BigInt(page.firstRetained),
+        head: BigInt(page.head),
+      },
+      { ref },
+    );
+    if (entries.length <= 1 || binaryCodec.encode(frame).length <= clientFrameBytes) return frame;
+    const half = Math.ceil(entries.length / 2);
+    entries = near === "first" ? entries.slice(0, half) : entries.slice(entries.length - half);
+  }
+}
+
+/** `Welcome.limits`. */
+export function limitsInit(limits: SessionLimits): { -readonly [K in keyof SessionLimits]: number } {
+  return { ...limits };
+}
