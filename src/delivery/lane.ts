@@ -95,6 +95,7 @@ export class Lane {
    * @returns those that are now in doubt; they have left the lane.
    */
   open({ epoch, nextSeq }: ProducerStand): MutableEntry[] {
+    this.#unnumber(0);
     const sent = this.#sent();
     this.#rewindTo(0);
     this.#epoch = epoch;
@@ -165,10 +166,14 @@ export class Lane {
     return this.#tracker.settleOne(seq) ? this.#take(seq) : undefined;
   }
 
-  /** Removes an entry that was never sent. */
+  /** Removes an entry that was never sent; it leaves no hole in the seqs. */
   remove(entry: MutableEntry): void {
     const index = this.#entries.indexOf(entry);
-    if (index >= 0) this.#entries.splice(index, 1);
+    if (index < 0) return;
+    this.#entries.splice(index, 1);
+    if (entry.seq === 0) return;
+    if (this.isOpen) this.#nextSeq = Math.min(this.#nextSeq, entry.seq);
+    this.#unnumber(index);
   }
 
   /** Whether this seq is in flight; errors about others are ignored (PUB-16). */
@@ -201,6 +206,7 @@ export class Lane {
 
   /** Takes all entries out: first those that were sent. */
   drain(): { readonly sent: readonly MutableEntry[]; readonly queued: readonly MutableEntry[] } {
+    this.#unnumber(0);
     const sent = this.#sent();
     this.close();
     const all = this.#entries.splice(0);
@@ -258,6 +264,17 @@ export class Lane {
     entry.seq = this.#nextSeq++;
     entry.epoch = this.#epoch;
     this.#changed(entry);
+  }
+
+  /** Takes their seqs back from the entries from this index on that have one and were never sent: those stand last among the numbered. */
+  #unnumber(from: number): void {
+    for (const [index, entry] of this.#sent().entries()) {
+      if (index < from || entry.state !== "queued") continue;
+      if (this.isOpen) this.#nextSeq = Math.min(this.#nextSeq, entry.seq);
+      entry.seq = 0;
+      entry.epoch = 0;
+      this.#changed(entry);
+    }
   }
 
   #renumber(from: number): void {

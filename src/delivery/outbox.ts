@@ -192,7 +192,7 @@ export class Outbox {
       left.push(...sent);
       for (const entry of queued) lane.push(entry);
     }
-    for (const entry of left) this.apply(entry, entry.state === "queued" ? "cancel" : "doubt");
+    for (const entry of left) this.apply(entry, "doubt");
     return left;
   }
 

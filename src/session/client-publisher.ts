@@ -208,7 +208,7 @@ export class ClientPublisher {
   cancel(id: string): boolean {
     const entry = this.#outbox.get(id);
     if (entry === undefined) return false;
-    if (entry.seq === 0) this.#settle(entry, "cancel", {});
+    if (entry.state === "queued") this.#settle(entry, "cancel", {});
     else {
       this.#outbox.apply(entry, "cancel");
       this.#emit({ room: entry.room, id, state: entry.state });

@@ -8,63 +8,26 @@
  */
 
 import { MessageIdGenerator } from "../delivery/message-id.ts";
-import { Outbox, type OutboxLimits, type StoredState, type StoreOp } from "../delivery/outbox.ts";
+import { Outbox, type StoredState, type StoreOp } from "../delivery/outbox.ts";
 import { closeCode, ProtocolError, retryOfCloseCode, UsageError } from "../errors.ts";
 import { checkFrame, createFrame, encodedSize, type Frame, type Goodbye, Retry, Scope, type Welcome } from "../wire/codec.ts";
-import { clientFrameBytes, contentBytes, defaultTimes, maxSafeInteger, type SessionLimits } from "../wire/limits.ts";
-import { Backoff, type BackoffOptions, defaultBackoff, type EndVerdict } from "./backoff.ts";
+import { clientFrameBytes, contentBytes, maxSafeInteger, type SessionLimits } from "../wire/limits.ts";
+import { Backoff, defaultBackoff, type EndVerdict } from "./backoff.ts";
 import { ClientConversation } from "./client-conversation.ts";
 import { fromError, toError, toProfile, toRetry } from "./client-convert.ts";
 import type { ClientEvent } from "./client-events.ts";
-import type { BatchOptions } from "./client-publisher.ts";
-import { type Random, randomFraction } from "./host.ts";
+import {
+  type ClientSessionOptions,
+  type ClientTimes,
+  defaultBatch,
+  defaultClientTimes,
+  defaultOutbox,
+} from "./client-options.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { randomFraction } from "./host.ts";
 import { Timers } from "./timers.ts";
 import { type ClientInput, type ClientState, nextClientState } from "./transitions.ts";
 import { binaryCodec, type Data, type FrameCodec, type Transmit } from "./transmit.ts";
-
-/** Times of a client, in ms. */
-export interface ClientTimes {
-  /** From the opening of a transport to welcome. */
-  readonly connectTimeout: number;
-  /** From a request to telling its caller that no answer came. */
-  readonly requestTimeout: number;
-  /** Between two typing frames, and from the last key to the stop. */
-  readonly typingThrottle: number;
-  readonly typingStop: number;
-  readonly typingTtl: number;
-  /** Between two frames that say the own presence again. */
-  readonly presenceRefresh: number;
-  /** Between two receipts of one room. */
-  readonly receiptInterval: number;
-  /** Before a failed write to storage is tried again. */
-  readonly storeRetry: number;
-}
-
-/** Settings of a client session. */
-export interface ClientSessionOptions {
-  /** Cryptographically strong, except in a simulation. */
-  readonly random: Random;
-  /** Ms since 1970, for pongs alone (LIV-2): nothing is decided by it. */
-  readonly wall: () => number;
-  readonly codec?: FrameCodec;
-  /** Name and version of the application, for the relay's logs, at most 128 bytes. */
-  readonly agent?: string;
-  readonly features?: readonly string[];
-  /** Whether the transport is a byte stream, which does not say the major version (TRN-3). */
-  readonly byteStream?: boolean;
-  /** Bytes of chats that the relay may have sent and this client not processed, at least 256 KiB (CRD-5). */
-  readonly creditBytes?: number;
-  readonly outbox?: Partial<OutboxLimits>;
-  readonly batch?: Partial<BatchOptions>;
-  readonly backoff?: Partial<BackoffOptions>;
-  readonly times?: Partial<ClientTimes>;
-  /** Sees every frame that passes, after it was read or before it is sent. */
-  readonly observe?: (direction: "in" | "out", frame: Frame, bytes: number) => void;
-}
-
-const defaultClientTimes: ClientTimes = { ...defaultTimes, receiptInterval: defaultTimes.rosterInterval, storeRetry: 1000 };
-const defaultBatch: BatchOptions = { maxItems: 10, maxBytes: 16 * 1024, maxDelayMs: 5 };
-const defaultOutbox: OutboxLimits = { maxEntries: 1000, maxBytes: 16 * 1024 * 1024 };
 
 const ownClose: Transmit = { type: "close", code: 1000, reason: "" };
 
@@ -73,10 +36,6 @@ const timerKinds = [
   "connect",
   /** When to try again. */
   "backoff",
-  /** When to ask whether the relay lives (LIV-1). */
-  "probe",
-  /** When to take the relay as dead (LIV-4). */
-  "dead",
   /** When to ask for a fresh token (AUT-4). */
   "token",
   /** When a goodbye's time is over (GBY-4). */
@@ -102,9 +61,7 @@ export class ClientSession {
   #tokenRefusals = 0;
   #lockedUntil = 0;
   #creditWindow: number;
-  #lastHeard = 0;
-  #deadMs: number = defaultTimes.deadAfter;
-  #probed = false;
+  readonly #heartbeat: Heartbeat = new Heartbeat();
   #end: EndVerdict | undefined;
   #endError: ProtocolError | undefined;
 
@@ -217,8 +174,7 @@ export class ClientSession {
   /** A message has come. */
   handleMessage(data: Data, now: number): void {
     if (!this.#isConnected) return;
-    this.#lastHeard = now;
-    this.#probed = false;
+    this.#heartbeat.heard(now);
     let frame: Frame;
     try {
       frame = this.codec.parse(data, { frameBytes: clientFrameBytes, unknownFields: "drop" });
@@ -240,6 +196,11 @@ export class ClientSession {
   handleTimeout(now: number): void {
     for (let kind = this.#timers.takeDue(now); kind !== undefined; kind = this.#timers.takeDue(now)) this.#due[kind](now);
     this.#conversation.handleTimeout(now);
+    const alarm = this.#heartbeat.poll(now);
+    if (alarm === "ping") this.#send(createFrame("ping", { timeMs: BigInt(Math.max(0, Math.floor(now))) }));
+    if (alarm === "dead") {
+      this.#endConnection(new ProtocolError("HEARTBEAT_TIMEOUT", "nothing heard from the relay", { origin: "remote" }), now);
+    }
   }
 
   /** The write that {@link pollStore} gave is done, durably. */
@@ -281,7 +242,7 @@ export class ClientSession {
 
   /** When {@link handleTimeout} is to be called; undefined: nothing waits for a time. */
   pollTimeout(now: number): number | undefined {
-    const own = this.#timers.next() ?? Number.POSITIVE_INFINITY;
+    const own = Math.min(this.#timers.next() ?? Number.POSITIVE_INFINITY, this.#heartbeat.deadline);
     const least = Math.min(own, this.#isConnected ? this.#conversation.deadline(now) : Number.POSITIVE_INFINITY);
     return least === Number.POSITIVE_INFINITY ? undefined : least;
   }
@@ -370,8 +331,7 @@ export class ClientSession {
     this.#input("welcome");
     this.#backoff.reset();
     this.#tokenRefusals = 0;
-    this.#deadMs = welcome.deadMs;
-    this.#armLiveness();
+    this.#heartbeat.start(welcome.deadMs, now);
     this.#armToken(welcome.expiresInMs, now);
     const { user, features, expiresInMs } = welcome;
     const profile = toProfile(welcome.profile);
@@ -391,11 +351,6 @@ export class ClientSession {
     this.#timers.set("drain", now + goodbye.drainMs);
   }
 
-  #armLiveness(): void {
-    this.#timers.set("probe", this.#lastHeard + this.#deadMs / 2);
-    this.#timers.set("dead", this.#lastHeard + this.#deadMs);
-  }
-
   #armToken(expiresInMs: number, now: number): void {
     if (expiresInMs > 0) this.#timers.set("token", now + expiresInMs * 0.8);
     else this.#timers.clear("token");
@@ -409,19 +364,6 @@ export class ClientSession {
     },
     backoff: (now) => {
       if (this.#input(this.#state === "locked" ? "token" : "due")) this.#prepare(now);
-    },
-    probe: (now) => {
-      const at = this.#lastHeard + this.#deadMs / 2;
-      if (at > now) this.#timers.set("probe", at);
-      else if (!this.#probed) {
-        this.#probed = true;
-        this.#send(createFrame("ping", { timeMs: BigInt(Math.max(0, Math.floor(now))) }));
-        this.#timers.set("probe", this.#lastHeard + this.#deadMs);
-      }
-    },
-    dead: (now) => {
-      if (this.#lastHeard + this.#deadMs > now) this.#armLiveness();
-      else this.#endConnection(new ProtocolError("HEARTBEAT_TIMEOUT", "nothing heard from the relay", { origin: "remote" }), now);
     },
     token: () => this.#events.push({ type: "tokenWanted", code: undefined }),
     drain: (now) => this.#lost(this.#end ?? { retry: "after", retryAfterMs: 0 }, now, ownClose),
@@ -483,7 +425,7 @@ export class ClientSession {
     this.#timers.clearAll();
     this.#end = undefined;
     this.#endError = undefined;
-    this.#probed = false;
+    this.#heartbeat.stop();
     this.#conversation.disconnected();
   }
 

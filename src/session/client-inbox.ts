@@ -1,0 +1,300 @@
+/**
+ * What a welcomed client does with each frame of its relay.
+ *
+ * Law: a frame is checked against what this side knows; a contradiction ends the connection (ERR-10), and nothing of it is taken.
+ */
+
+import { errorCodeName, ProtocolError } from "../errors.ts";
+import {
+  type BodyCase,
+  type BodyValue,
+  createFrame,
+  type ErrorInfo,
+  encodedSize,
+  type Frame,
+  type Joined,
+} from "../wire/codec.ts";
+import { maxSafeInteger } from "../wire/limits.ts";
+import type { ClientBook } from "./client-book.ts";
+import {
+  fromError,
+  toContent,
+  toError,
+  toJoined,
+  toMember,
+  toMessage,
+  toPresences,
+  toReceipt,
+  toVerdict,
+} from "./client-convert.ts";
+import type { OpenRequest } from "./client-requests.ts";
+
+type Handlers = { readonly [C in BodyCase]?: (value: BodyValue<C>, now: number, ref: number) => void };
+
+/** See the head of this file. */
+export class ClientInbox {
+  readonly #book: ClientBook;
+  /** Bytes of chats that this side has permitted, and that it has taken (CRD-1). */
+  #granted = 0;
+  #consumed = 0;
+  #rttMs: number | undefined;
+  #clockOffsetMs: number | undefined;
+
+  constructor(book: ClientBook) {
+    this.#book = book;
+  }
+
+  /** Round-trip time, averaged (LIV-3), in ms; undefined before the first pong. */
+  get rttMs(): number | undefined {
+    return this.#rttMs;
+  }
+
+  /** How far the relay's wall clock is ahead of the clock that drives this engine, in ms. */
+  get clockOffsetMs(): number | undefined {
+    return this.#clockOffsetMs;
+  }
+
+  /** A connection begins: hello has granted the window. */
+  opened(): void {
+    this.#granted = this.#book.host.creditWindow;
+    this.#consumed = 0;
+  }
+
+  /** The next grant, when half of the window is used (CRD-5); undefined: not yet. */
+  pollCredit(): Frame | undefined {
+    const { creditWindow } = this.#book.host;
+    if (this.#granted - this.#consumed >= creditWindow / 2) return undefined;
+    this.#granted = Math.min(maxSafeInteger, this.#consumed + creditWindow);
+    return createFrame("credit", { totalBytes: BigInt(this.#granted) });
+  }
+
+  /** A frame of the relay, after welcome, its constraints checked. `bytes`: its size, where it came bare and in binary form. */
+  handleFrame(frame: Frame, bytes: number | undefined, now: number): void {
+    const { body } = frame;
+    if (body.case === "chat") {
+      this.#consumed += bytes ?? encodedSize(frame);
+      if (this.#consumed > this.#granted) {
+        this.#book.host.end(new ProtocolError("CREDIT_EXCEEDED", "more chats than permitted (CRD-2)", { origin: "remote" }), now);
+        return;
+      }
+    }
+    if (body.case === undefined) {
+      if (frame.mustUnderstand) this.#refuseUnknown(frame);
+      return;
+    }
+    const handler = this.#handlers[body.case] as ((value: typeof body.value, now: number, ref: number) => void) | undefined;
+    if (handler === undefined) {
+      this.#book.host.end(
+        new ProtocolError("UNEXPECTED_FRAME", `${body.case} from the relay (FRM-5)`, { origin: "remote" }),
+        now,
+      );
+      return;
+    }
+    try {
+      handler(body.value, now, frame.ref);
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.origin !== "remote") throw error;
+      this.#book.host.end(error, now);
+    }
+  }
+
+  /** What is done with each body of the relay. Those about a room that is not open are passed over (ROM-4). */
+  readonly #handlers: Handlers = {
+    chat: (chat, now) => {
+      const room = this.#book.handles.get(chat.room);
+      if (room === undefined || !room.isOpen || room.joined === undefined) return;
+      const offset = Number(chat.offset);
+      const outcome = room.cursor.chat(offset);
+      if (outcome === "hole") {
+        throw new ProtocolError("OFFSET_INVALID", `offset ${offset} where ${room.cursor.next} is next (LOG-2)`, {
+          origin: "remote",
+        });
+      }
+      if (outcome === "duplicate") return;
+      room.delivered = Math.max(room.delivered, offset);
+      if (room.roster.mark(chat.sender, 0, now))
+        this.#book.host.emit({ type: "typing", room: room.name, users: room.roster.users });
+      if (room.seen.get(chat.id, now) === true) return;
+      room.seen.remember(chat.id, true, now);
+      this.#book.host.emit({
+        type: "message",
+        ...toMessage(chat, room.name, room.joined.epoch, chat.sender === this.#book.user),
+      });
+    },
+    ack: (ack) => {
+      const room = this.#book.handles.get(ack.room);
+      if (room !== undefined) this.#book.publisher.ack(room, ack);
+    },
+    gap: (gap) => {
+      const room = this.#book.handles.get(gap.room);
+      if (room === undefined || !room.isOpen) return;
+      const [first, last] = [Number(gap.first), Number(gap.last)];
+      if (room.cursor.gap(first, last) === "invalid") {
+        throw new ProtocolError("OFFSET_INVALID", `a gap at ${first} where ${room.cursor.next} is next (RES-7)`, {
+          origin: "remote",
+        });
+      }
+      const reason = ({ 1: "trimmed", 2: "tooMany" } as const)[gap.reason as 1 | 2] ?? "unknown";
+      this.#book.host.emit({ type: "gap", room: room.name, first, last, reason });
+    },
+    joined: (joined, now, ref) => this.#joined(joined, now, ref),
+    left: (left, _now, ref) => {
+      const answered = this.#book.requests.close(ref);
+      const room = this.#book.handles.get(left.room);
+      if (room?.input("left") !== true) return;
+      this.#book.publisher.roomClosed(room);
+      this.#book.closed(room, answered === undefined ? errorCodeName(left.code) : undefined);
+    },
+    error: (info, now, ref) => this.#error(info, now, ref),
+    page: (page, _now, ref) => {
+      const request = this.#book.requests.close(ref);
+      if (request === undefined) return;
+      const room = this.#book.handles.get(page.room)?.name ?? request.room;
+      const epoch = Number(page.epoch);
+      const messages = page.entries.map((chat) => toMessage(chat, room, epoch, chat.sender === this.#book.user));
+      this.#book.answer(request.request, {
+        room,
+        epoch,
+        messages,
+        firstRetained: Number(page.firstRetained),
+        head: Number(page.head),
+      });
+    },
+    refreshed: (_refreshed, _now, ref) => {
+      this.#book.requests.close(ref);
+      this.#book.publisher.resume();
+    },
+    receipt: (receipt) => {
+      const room = this.#book.handles.get(receipt.room);
+      if (room?.isOpen !== true) return;
+      const counts = receipt.counts.map(({ offset, delivered, read }) => ({ offset: Number(offset), delivered, read }));
+      this.#book.host.emit({ type: "receipt", room: room.name, marks: receipt.marks.map(toReceipt), counts });
+    },
+    typing: (typing, now) => {
+      const room = this.#book.handles.get(typing.room);
+      if (room?.isOpen !== true) return;
+      let changed = false;
+      for (const { user, ttlMs } of typing.marks) changed = room.roster.mark(user, ttlMs, now) || changed;
+      if (changed) this.#book.host.emit({ type: "typing", room: room.name, users: room.roster.users });
+    },
+    members: (members) => {
+      const room = this.#book.handles.get(members.room);
+      if (room?.isOpen !== true) return;
+      const { count, exited } = members;
+      this.#book.host.emit({ type: "members", room: room.name, count, entered: members.entered.map(toMember), exited });
+    },
+    presence: (presence, _now, ref) => {
+      const marks = toPresences(presence).filter(({ user }) => this.#book.watched.has(user));
+      const request = presence.snapshot ? this.#book.requests.close(ref) : undefined;
+      if (marks.length > 0) this.#book.host.emit({ type: "presence", marks, snapshot: presence.snapshot });
+      if (request !== undefined) this.#book.answer(request.request, marks);
+    },
+    signal: (signal) => {
+      const room = this.#book.handles.get(signal.room);
+      if (signal.room !== 0 && room?.isOpen !== true) return;
+      const { sender, name } = signal;
+      this.#book.host.emit({ type: "signal", room: room?.name, sender, name, content: toContent(signal.content) });
+    },
+    ping: (ping) =>
+      this.#book.host.send(
+        createFrame("pong", { echoMs: ping.timeMs, timeMs: BigInt(Math.max(0, Math.floor(this.#book.host.wall()))) }),
+      ),
+    pong: (pong, now) => {
+      const rtt = now - Number(pong.echoMs);
+      if (rtt < 0) return;
+      this.#rttMs = this.#rttMs === undefined ? rtt : 0.9 * this.#rttMs + 0.1 * rtt;
+      this.#clockOffsetMs = Number(pong.timeMs) + rtt / 2 - now;
+    },
+  };
+
+  #joined(joined: Joined, now: number, ref: number): void {
+    const request = this.#book.requests.close(ref);
+    const room = this.#book.rooms.get(joined.name) ?? this.#book.newRoom(joined.name, {});
+    const verdict = toVerdict(joined.verdict);
+    if (verdict === undefined)
+      throw new ProtocolError("FIELD_INVALID", "joined.verdict is not known", { origin: "remote", field: "joined.verdict" });
+    if (room.state === "leaving") {
+      // The join was still unanswered when the application left.
+      room.handle = joined.room;
+      this.#book.handles.set(joined.room, room);
+      if (request !== undefined)
+        this.#book.request("leave", 0, room.name, now, (own) => createFrame("leave", { room: joined.room }, { ref: own }));
+      return;
+    }
+    const unsolicited = request === undefined;
+    if (!room.input("joined")) return;
+    const epoch = Number(joined.epoch);
+    const start = Number(joined.start);
+    const before = room.cursor.position;
+    let missing: { first: number; last: number } | undefined;
+    if (room.options.publishOnly !== true) {
+      // Chats that came after the join was sent have moved the cursor: the replay overlaps them (ROM-10).
+      const overlaps = room.rejoinFrom !== undefined && verdict === "resumed" && start === room.rejoinFrom + 1;
+      const log = {
+        verdict: overlaps ? ("fresh" as const) : verdict,
+        epoch,
+        start,
+        head: Number(joined.head),
+        firstRetained: Number(joined.firstRetained),
+      };
+      ({ missing } = room.cursor.joined(log));
+    }
+    room.rejoinFrom = undefined;
+    if (before !== undefined && before.epoch !== epoch) room.resetWatermarks();
+    room.handle = joined.room;
+    this.#book.handles.set(joined.room, room);
+    room.joined = toJoined(joined, verdict, missing);
+    room.read = Math.max(room.read, room.joined.read);
+    room.toldRead = room.joined.read;
+    room.toldDelivered = room.joined.marks.find(({ user }) => user === this.#book.user)?.delivered ?? 0;
+    room.delivered = Math.max(room.delivered, room.cursor.next - 1);
+    this.#book.host.emit({ type: "joined", ...room.joined });
+    for (const waiting of room.joinRequests.splice(0)) this.#book.answer(waiting, room.joined);
+    if (!(unsolicited && verdict === "resumed")) this.#book.publisher.roomOpened(room, epoch, Number(joined.nextSeq));
+  }
+
+  #error(info: ErrorInfo, now: number, ref: number): void {
+    const error = toError(info);
+    const request = this.#book.requests.close(ref);
+    if (request !== undefined) {
+      this.#refused(request, error, now);
+      return;
+    }
+    const room = this.#book.handles.get(info.room);
+    if (room !== undefined && info.seq > 0n) {
+      if (this.#book.publisher.reject(room, info, now) === "rejoin") this.#book.rejoin(room, now);
+      return;
+    }
+    this.#book.host.emit({ type: "error", error, room: room?.name });
+  }
+
+  #refused(request: OpenRequest, error: ProtocolError, now: number): void {
+    const room = this.#book.rooms.get(request.room);
+    if (request.kind === "join" && room !== undefined) {
+      this.#book.publisher.roomClosed(room);
+      if (room.state === "leaving") {
+        room.input("refused");
+        this.#book.closed(room, undefined);
+      } else if (error.retry === "never" || error.retry === "reauthenticate") {
+        room.input("refused");
+        for (const waiting of room.joinRequests.splice(0)) this.#book.fail(waiting, error);
+        this.#book.closed(room, error.code);
+      } else {
+        room.input("detach");
+        const backoff = this.#book.host.random() * Math.min(30_000, 1000 * 2 ** Math.min(this.#book.joinFailures++, 30));
+        this.#book.joinAt = Math.min(this.#book.joinAt, now + (error.retryAfterMs || backoff));
+      }
+    } else if (request.kind === "leave" && room !== undefined) {
+      if (room.input("refused")) this.#book.closed(room, undefined);
+    } else if (request.request !== 0) {
+      this.#book.fail(request.request, error);
+    } else {
+      this.#book.host.emit({ type: "error", error, room: undefined });
+    }
+  }
+
+  #refuseUnknown(frame: Frame): void {
+    const error = new ProtocolError("UNSUPPORTED_FRAME", "the body is not known", { origin: "remote" });
+    this.#book.host.send(createFrame("error", fromError(error, "frame"), { ref: frame.ref }));
+  }
+}

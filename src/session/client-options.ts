@@ -1,0 +1,65 @@
+/** Settings of a client session, and their defaults. */
+
+import type { OutboxLimits } from "../delivery/outbox.ts";
+import type { Frame } from "../wire/codec.ts";
+import { defaultTimes } from "../wire/limits.ts";
+import type { BackoffOptions } from "./backoff.ts";
+import type { BatchOptions } from "./client-publisher.ts";
+import type { Random } from "./host.ts";
+import type { FrameCodec } from "./transmit.ts";
+
+/** Times of a client, in ms. */
+export interface ClientTimes {
+  /** From the opening of a transport to welcome. */
+  readonly connectTimeout: number;
+  /** From a request to telling its caller that no answer came. */
+  readonly requestTimeout: number;
+  /** Between two typing frames, and from the last key to the stop. */
+  readonly typingThrottle: number;
+  readonly typingStop: number;
+  readonly typingTtl: number;
+  /** Between two frames that say the own presence again. */
+  readonly presenceRefresh: number;
+  /** Between two receipts of one room. */
+  readonly receiptInterval: number;
+  /** Before a failed write to storage is tried again. */
+  readonly storeRetry: number;
+}
+
+/** The defaults of each. */
+export const defaultClientTimes: ClientTimes = {
+  connectTimeout: defaultTimes.connectTimeout,
+  requestTimeout: defaultTimes.requestTimeout,
+  typingThrottle: defaultTimes.typingThrottle,
+  typingStop: defaultTimes.typingStop,
+  typingTtl: defaultTimes.typingTtl,
+  presenceRefresh: defaultTimes.presenceRefresh,
+  receiptInterval: defaultTimes.rosterInterval,
+  storeRetry: 1000,
+};
+
+/** Settings of a client session. */
+export interface ClientSessionOptions {
+  /** Cryptographically strong, except in a simulation. */
+  readonly random: Random;
+  /** Ms since 1970, for pongs alone (LIV-2): nothing is decided by it. */
+  readonly wall: () => number;
+  readonly codec?: FrameCodec;
+  /** Name and version of the application, for the relay's logs, at most 128 bytes. */
+  readonly agent?: string;
+  readonly features?: readonly string[];
+  /** Whether the transport is a byte stream, which does not say the major version (TRN-3). */
+  readonly byteStream?: boolean;
+  /** Bytes of chats that the relay may have sent and this client not processed, at least 256 KiB (CRD-5). */
+  readonly creditBytes?: number;
+  readonly outbox?: Partial<OutboxLimits>;
+  readonly batch?: Partial<BatchOptions>;
+  readonly backoff?: Partial<BackoffOptions>;
+  readonly times?: Partial<ClientTimes>;
+  /** Sees every frame that passes, after it was read or before it is sent. */
+  readonly observe?: (direction: "in" | "out", frame: Frame, bytes: number) => void;
+}
+
+/** The defaults of {@link ClientSessionOptions.batch} and {@link ClientSessionOptions.outbox}. */
+export const defaultBatch: BatchOptions = { maxItems: 10, maxBytes: 16 * 1024, maxDelayMs: 5 };
+export const defaultOutbox: OutboxLimits = { maxEntries: 1000, maxBytes: 16 * 1024 * 1024 };
