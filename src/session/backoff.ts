@@ -29,12 +29,21 @@ export interface EndVerdict {
   readonly range?: { readonly min: number; readonly max: number };
 }
 
+/** What comes after the end of a connection: an input of the client's table, and the time before the next attempt, in ms. */
+export type Comeback =
+  | { readonly input: "refused" }
+  | { readonly input: "lost"; readonly delayMs: number }
+  /** With a fresh token, and not before this time (AUT-10). */
+  | { readonly input: "unauthenticated"; readonly delayMs: number };
+
 /** The delays of one client. */
 export class Backoff {
   readonly #options: BackoffOptions;
   /** 0 ≤ x < 1. */
   readonly #random: () => number;
   #failures = 0;
+  /** Connections in a row that ended with REAUTHENTICATE before welcome. */
+  #refusals = 0;
   #lastImmediate = Number.NEGATIVE_INFINITY;
 
   constructor(options: BackoffOptions, random: () => number) {
@@ -55,15 +64,20 @@ export class Backoff {
   /** Welcome has come. */
   reset(): void {
     this.#failures = 0;
+    this.#refusals = 0;
   }
 
-  /** A connection, or an attempt, has ended. @returns the delay before the next attempt, in ms; undefined: there is none. */
-  next(verdict: EndVerdict, now: number): number | undefined {
+  /** A connection, or an attempt, has ended. */
+  next(verdict: EndVerdict, now: number): Comeback {
     const { base, cap, breakFor } = this.#options;
-    if (verdict.retry === "never") return undefined;
+    if (verdict.retry === "never") return { input: "refused" };
+    const input = verdict.retry === "reauthenticate" ? "unauthenticated" : "lost";
+    this.#refusals = input === "unauthenticated" ? this.#refusals + 1 : 0;
+    const isFirstRefusal = this.#refusals === 1;
     const delay = this.#delay(verdict, now, base, cap);
     this.#failures++;
-    return this.isOpen ? Math.max(delay, breakFor / 2 + (this.#random() * breakFor) / 2) : delay;
+    if (isFirstRefusal) return { input, delayMs: 0 };
+    return { input, delayMs: this.isOpen ? Math.max(delay, (breakFor * (1 + this.#random())) / 2) : delay };
   }
 
   #delay({ retry, retryAfterMs, range }: EndVerdict, now: number, base: number, cap: number): number {

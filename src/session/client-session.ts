@@ -58,7 +58,6 @@ export class ClientSession {
   readonly #events: ClientEvent[] = [];
   #state: ClientState = "idle";
   #token = "";
-  #tokenRefusals = 0;
   #lockedUntil = 0;
   #creditWindow: number;
   readonly #heartbeat: Heartbeat = new Heartbeat();
@@ -273,13 +272,8 @@ export class ClientSession {
   #prepare(now: number): void {
     this.#timers.clearAll();
     const session = this.#outbox.session;
-    if (session === undefined) {
-      const bytes = new Uint8Array(16);
-      this.#options.random(bytes);
-      this.#outbox.setSession(bytes, 1);
-    } else {
-      this.#outbox.setSession(session.session, session.attempt + 1);
-    }
+    if (session === undefined) this.#mintSession(1);
+    else this.#outbox.setSession(session.session, session.attempt + 1);
     this.#afterStore(now);
   }
 
@@ -330,7 +324,6 @@ export class ClientSession {
     this.#timers.clearAll();
     this.#input("welcome");
     this.#backoff.reset();
-    this.#tokenRefusals = 0;
     this.#heartbeat.start(welcome.deadMs, now);
     this.#armToken(welcome.expiresInMs, now);
     const { user, features, expiresInMs } = welcome;
@@ -386,37 +379,31 @@ export class ClientSession {
   /** The connection is over; what follows is in the verdict (LIV-6, LIV-8). */
   #lost(verdict: EndVerdict, now: number, close?: Transmit): void {
     const error = this.#endError;
-    const wasWelcome = this.#isWelcome;
     this.#detach(close);
-    if (error?.code === "SESSION_TAKEN") {
-      this.#takeNewSession(error, now);
-      return;
-    }
-    const details = error === undefined ? {} : { error };
-    if (verdict.retry === "reauthenticate") {
-      this.#tokenRefusals = wasWelcome ? 1 : this.#tokenRefusals + 1;
-      const delay = this.#backoff.next({ ...verdict, retry: "after" }, now) ?? 0;
-      this.#lockedUntil = this.#tokenRefusals > 1 ? now + delay : now;
-      if (this.#input("unauthenticated", details)) this.#events.push({ type: "tokenWanted", code: error?.code });
-      else if (this.#input("lost", { ...details, retryInMs: delay })) this.#timers.set("backoff", now + delay);
-      return;
-    }
-    const delay = this.#backoff.next(verdict, now);
-    if (delay === undefined) {
-      this.#input("refused", details);
-    } else if (this.#input("lost", { ...details, retryInMs: delay })) {
-      this.#timers.set("backoff", now + delay);
+    const isTaken = error?.code === "SESSION_TAKEN";
+    if (isTaken) this.#takeNewSession();
+    const comeback = this.#backoff.next(isTaken ? { retry: "after", retryAfterMs: 0 } : verdict, now);
+    const why = error === undefined ? {} : { error };
+    if (comeback.input === "refused") {
+      this.#input("refused", why);
+    } else if (comeback.input === "unauthenticated" && this.#input("unauthenticated", why)) {
+      this.#lockedUntil = now + comeback.delayMs;
+      this.#events.push({ type: "tokenWanted", code: error?.code });
+    } else if (this.#input("lost", { ...why, retryInMs: comeback.delayMs })) {
+      this.#timers.set("backoff", now + comeback.delayMs);
     }
   }
 
   /** Another connection holds the session (SES-7): what was never sent moves to a new one. */
-  #takeNewSession(error: ProtocolError, now: number): void {
+  #takeNewSession(): void {
     this.#conversation.leaveSession();
+    this.#mintSession(0);
+  }
+
+  #mintSession(attempt: number): void {
     const bytes = new Uint8Array(16);
     this.#options.random(bytes);
-    this.#outbox.setSession(bytes, 0);
-    const delay = this.#backoff.next({ retry: "after", retryAfterMs: 0 }, now) ?? 0;
-    if (this.#input("lost", { error, retryInMs: delay })) this.#timers.set("backoff", now + delay);
+    this.#outbox.setSession(bytes, attempt);
   }
 
   #detach(close: Transmit | undefined): void {

@@ -130,7 +130,8 @@ function merged(older: Frame, newer: Frame): Frame {
       counts: latestBy(a.value.counts, b.value.counts, (count) => count.offset),
     });
   }
-  if (a.case === "members" && b.case === "members") return mergedMembers(older as FrameOf<"members">, newer as FrameOf<"members">);
+  if (a.case === "members" && b.case === "members")
+    return mergedMembers(older as FrameOf<"members">, newer as FrameOf<"members">);
   return newer;
 }
 

@@ -3,10 +3,11 @@
  */
 
 import type { AckRun } from "../delivery/ack-tracker.ts";
-import { type ProcessedName, ProtocolError, type RetryName, type ScopeName, verdicts } from "../errors.ts";
-import { createFrame, type FrameOf, Processed, Retry, Scope } from "../wire/codec.ts";
-import { clientFrameBytes, type SessionLimits } from "../wire/limits.ts";
-import type { JoinedInfo, PageInfo } from "./server-events.ts";
+import { type ErrorCodeName, type ProcessedName, ProtocolError, type RetryName, type ScopeName, verdicts } from "../errors.ts";
+import { createFrame, type ErrorCode, type FrameOf, Processed, Retry, Scope } from "../wire/codec.ts";
+import { clientFrameBytes } from "../wire/limits.ts";
+import type { Acceptance, JoinedInfo, PageInfo } from "./server-events.ts";
+import type { DrainOptions, ServerSessionOptions } from "./server-options.ts";
 import { binaryCodec } from "./transmit.ts";
 
 const retries: Readonly<Record<RetryName, Retry>> = {
@@ -31,9 +32,9 @@ export function errorFrame(error: ProtocolError, { ref = 0, room = 0, seq = 0, n
   return createFrame(
     "error",
     {
-      code: verdicts[error.code][0],
+      code: codeNumber(error.code),
       retry: retries[error.retry],
-      retryAfterMs: Math.min(Math.max(0, Math.ceil(error.retryAfterMs)), 0xffff_ffff),
+      retryAfterMs: bounded32(error.retryAfterMs),
       scope: scopes[error.scope],
       processed: processed[error.processed],
       message: shortText(error.message),
@@ -43,11 +44,6 @@ export function errorFrame(error: ProtocolError, { ref = 0, room = 0, seq = 0, n
     },
     { ref },
   );
-}
-
-/** The number of a retry. */
-export function retryNumber(retry: RetryName): Retry {
-  return retries[retry];
 }
 
 /** An error (remote) of this code, with another scope than the table's. */
@@ -136,7 +132,43 @@ export function pageFrame(ref: number, room: number, page: PageInfo, near: "firs
   }
 }
 
-/** `Welcome.limits`. */
-export function limitsInit(limits: SessionLimits): { -readonly [K in keyof SessionLimits]: number } {
-  return { ...limits };
+/** `welcome` (SES-5). */
+export function welcomeFrame(
+  acceptance: Acceptance,
+  { limits, times }: Pick<ServerSessionOptions, "limits" | "times">,
+  offered: readonly string[],
+  timeMs: bigint,
+): FrameOf<"welcome"> {
+  return createFrame("welcome", {
+    user: acceptance.user,
+    ...(acceptance.profile !== undefined && { profile: acceptance.profile }),
+    expiresInMs: bounded32(acceptance.expiresInMs ?? 0),
+    pingMs: times.pingAfter,
+    deadMs: times.deadAfter,
+    limits: { ...limits },
+    features: (acceptance.features ?? []).filter((each) => offered.includes(each)),
+    timeMs,
+  });
+}
+
+/** `goodbye` (GBY-1). */
+export function goodbyeFrame(options: DrainOptions): FrameOf<"goodbye"> {
+  return createFrame("goodbye", {
+    code: codeNumber("GOING_AWAY"),
+    retry: Retry.AFTER,
+    afterMinMs: bounded32(options.afterMinMs),
+    afterMaxMs: bounded32(options.afterMaxMs),
+    drainMs: bounded32(options.drainMs),
+    message: shortText(options.message ?? ""),
+  });
+}
+
+/** The number of a code. */
+export function codeNumber(code: ErrorCodeName): ErrorCode {
+  return verdicts[code][0];
+}
+
+/** A number of ms as a uint32 holds it: whole, from 0 to 2^32−1. */
+export function bounded32(ms: number): number {
+  return Math.min(Math.max(0, Math.ceil(ms)), 0xffff_ffff);
 }

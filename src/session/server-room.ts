@@ -16,6 +16,12 @@ export type Publishing =
 
 const open: Publishing = { state: "open" };
 
+/** What is in flight on a connection, over all its rooms (PUB-10). */
+export interface Window {
+  messages: number;
+  bytes: number;
+}
+
 /** One open room of one connection. */
 export class ServerRoom {
   readonly handle: number;
@@ -25,8 +31,9 @@ export class ServerRoom {
   mode: "subscribed" | "publishOnly" = "subscribed";
   rights: ReadonlySet<Right> = new Set();
   publishing: Publishing = open;
+  readonly #window: Window;
   /** Publishes in flight by seq (PUB-10). */
-  readonly inFlight: Map<number, PublishTicket> = new Map();
+  readonly #inFlight: Map<number, PublishTicket> = new Map();
   /** Counts the joins that were received; a publish belongs to the latest before it (PUB-19). */
   joins = 0;
   /** Publishes that belong to an earlier join than this are not answered any more (PUB-19). */
@@ -43,10 +50,12 @@ export class ServerRoom {
   /** When typing was last told, in ms. */
   typedAt: number = Number.NEGATIVE_INFINITY;
 
-  constructor(handle: number, name: string) {
+  /** @param window - that of the connection. */
+  constructor(handle: number, name: string, window: Window) {
     if (!(handle >= 1 && handle <= 0xffff_ffff)) throw new UsageError("STATE_INVALID", `${handle} is no handle`);
     this.handle = handle;
     this.name = name;
+    this.#window = window;
   }
 
   /** A `joined` is sent: delivery begins at `start`, publishing anew; nothing that was received before `border` is answered. */
@@ -57,7 +66,7 @@ export class ServerRoom {
     this.reading = 0;
     this.border = border;
     this.publishing = open;
-    for (const [seq, ticket] of this.inFlight) if (ticket.border < border) this.inFlight.delete(seq);
+    for (const ticket of this.#inFlight.values()) if (ticket.border < border) this.release(ticket);
   }
 
   /** Whether there are entries to deliver that no read is under way for. */
@@ -65,9 +74,53 @@ export class ServerRoom {
     return this.mode === "subscribed" && this.state !== "closed" && this.next <= this.head && this.reading === 0;
   }
 
-  /** Gives back `seq` and all above: they count as never received (PUB-10). */
-  giveBack(seq: number): void {
-    for (const each of this.inFlight.keys()) if (each >= seq) this.inFlight.delete(each);
+  /** Whether no publish is in flight. */
+  get isSettled(): boolean {
+    return this.#inFlight.size === 0;
+  }
+
+  /** Counts a publish; one whose seq is in flight already takes its place (PUB-17, 3). */
+  track(ticket: PublishTicket): void {
+    const before = this.#inFlight.get(ticket.seq);
+    if (before !== undefined) this.release(before);
+    this.#inFlight.set(ticket.seq, ticket);
+    this.#window.messages++;
+    this.#window.bytes += ticket.bytes;
+  }
+
+  /** The publish is answered, or given back. @returns whether it was in flight. */
+  release(ticket: PublishTicket): boolean {
+    if (this.#inFlight.get(ticket.seq) !== ticket) return false;
+    this.#inFlight.delete(ticket.seq);
+    this.#window.messages--;
+    this.#window.bytes -= ticket.bytes;
+    return true;
+  }
+
+  /** A retryable rejection: `seq` and all above are given back, and those above are dropped until it comes (PUB-11, 2). */
+  awaitSeq(seq: number): void {
+    this.publishing = { state: "awaiting", seq };
+    for (const ticket of this.#inFlight.values()) if (ticket.seq >= seq) this.release(ticket);
+  }
+
+  /** Another message has used a seq up: all are given back, and dropped until the room is joined again (PUB-18). */
+  conflict(): void {
+    this.publishing = { state: "conflict" };
+    this.releaseAll();
+  }
+
+  releaseAll(): void {
+    for (const ticket of this.#inFlight.values()) this.release(ticket);
+  }
+
+  /** Whether a publish with this seq is dropped in silence (PUB-17, 2). The one that was awaited ends the waiting. */
+  drops(seq: number): boolean {
+    const { publishing } = this;
+    if (publishing.state === "conflict") return true;
+    if (publishing.state === "open" || seq < publishing.seq) return false;
+    if (seq > publishing.seq) return true;
+    this.publishing = open;
+    return false;
   }
 }
 

@@ -1,7 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Backoff, defaultBackoff } from "../../src/session/backoff.ts";
+import { Backoff, defaultBackoff, type EndVerdict } from "../../src/session/backoff.ts";
 
+const delayOf = (backoff: Backoff, verdict: EndVerdict, now = 0): number => {
+  const comeback = backoff.next(verdict, now);
+  return comeback.input === "refused" ? Number.NaN : comeback.delayMs;
+};
 const after = { retry: "after", retryAfterMs: 0 } as const;
 
 describe("Backoff (LIV-6, LIV-7)", () => {
@@ -10,39 +14,46 @@ describe("Backoff (LIV-6, LIV-7)", () => {
       fc.property(fc.double({ min: 0, max: 0.999999, noNaN: true }), fc.integer({ min: 0, max: 40 }), (fraction, failures) => {
         const backoff = new Backoff({ ...defaultBackoff, breakAfter: Number.POSITIVE_INFINITY }, () => fraction);
         for (let i = 0; i < failures; i++) backoff.next(after, 0);
-        expect(backoff.next(after, 0)).toBeCloseTo(fraction * Math.min(30_000, 1000 * 2 ** failures), 3);
+        expect(delayOf(backoff, after, 0)).toBeCloseTo(fraction * Math.min(30_000, 1000 * 2 ** failures), 3);
       }),
     );
   });
 
   it("adds what the relay asked for", () => {
-    expect(new Backoff(defaultBackoff, () => 0).next({ retry: "after", retryAfterMs: 700 }, 0)).toBe(700);
+    expect(delayOf(new Backoff(defaultBackoff, () => 0), { retry: "after", retryAfterMs: 700 })).toBe(700);
   });
 
   it("comes back at once on NOW, but not twice within the cap", () => {
     const backoff = new Backoff(defaultBackoff, () => 0.5);
     const now = { retry: "now", retryAfterMs: 0 } as const;
-    expect(backoff.next(now, 0)).toBe(0);
-    expect(backoff.next(now, 29_999)).toBeGreaterThan(0);
-    expect(backoff.next(now, 60_000)).toBe(0);
+    expect(delayOf(backoff, now, 0)).toBe(0);
+    expect(delayOf(backoff, now, 29_999)).toBeGreaterThan(0);
+    expect(delayOf(backoff, now, 60_000)).toBe(0);
   });
 
   it("never comes back on NEVER", () => {
-    expect(new Backoff(defaultBackoff, () => 0).next({ retry: "never", retryAfterMs: 0 }, 0)).toBeUndefined();
+    expect(new Backoff(defaultBackoff, () => 0).next({ retry: "never", retryAfterMs: 0 }, 0)).toEqual({ input: "refused" });
   });
 
   it("draws a goodbye's time from its range", () => {
     const backoff = new Backoff(defaultBackoff, () => 0.25);
-    expect(backoff.next({ retry: "after", retryAfterMs: 0, range: { min: 1000, max: 5000 } }, 0)).toBe(2000);
+    expect(delayOf(backoff, { retry: "after", retryAfterMs: 0, range: { min: 1000, max: 5000 } }, 0)).toBe(2000);
+  });
+
+  it("connects at once with a fresh token, but waits when that is refused too (AUT-10)", () => {
+    const backoff = new Backoff(defaultBackoff, () => 0.5);
+    const refused = { retry: "reauthenticate", retryAfterMs: 0 } as const;
+    expect(backoff.next(refused, 0)).toEqual({ input: "unauthenticated", delayMs: 0 });
+    expect(backoff.next(refused, 0)).toEqual({ input: "unauthenticated", delayMs: 1000 });
   });
 
   it("opens the circuit after five failures, and closes it by welcome alone", () => {
     const backoff = new Backoff(defaultBackoff, () => 0);
     for (let i = 0; i < 4; i++) backoff.next(after, 0);
     expect(backoff.isOpen).toBe(false);
-    expect(backoff.next(after, 0)).toBeGreaterThanOrEqual(30_000);
+    expect(delayOf(backoff, after, 0)).toBeGreaterThanOrEqual(30_000);
     expect(backoff.isOpen).toBe(true);
     backoff.reset();
-    expect(backoff.next(after, 0)).toBe(0);
+    expect(delayOf(backoff, after, 0)).toBe(0);
   });
 });

@@ -1,0 +1,28 @@
+/** What the parts of a relay share. */
+
+import type { BrokerLink } from "./broker.ts";
+import type { Connection } from "./connection.ts";
+import type { Handles } from "./handles.ts";
+import type { RelayConfig } from "./options.ts";
+import type { PresenceBoard } from "./presence-board.ts";
+import type { Room } from "./room.ts";
+import type { Topics } from "./topics.ts";
+
+export interface Hub {
+  readonly config: RelayConfig;
+  readonly link: BrokerLink;
+  readonly topics: Topics;
+  readonly handles: Handles;
+  readonly presence: PresenceBoard;
+  /** The room; made where it is not in use yet. The caller retains it at once. */
+  room(name: string): Room;
+  /** Nobody uses the room any more. */
+  roomUnused(room: Room): void;
+  /** The connection has something to do at the end of this turn. */
+  touch(connection: Connection): void;
+  /** The turn is over: all that were touched are pumped. */
+  flush(): void;
+  /** A client is let in, or has gone. */
+  entered(connection: Connection): void;
+  gone(connection: Connection): void;
+}

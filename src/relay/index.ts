@@ -1,0 +1,36 @@
+/** The relay: the server's end of Chappe, without sockets. */
+
+export {
+  type Announcement,
+  type BackendEntry,
+  type Broker,
+  type BrokerLink,
+  type BrokerSink,
+  type LogSlice,
+  type LogState,
+  type MaybePromise,
+  type ProducerState,
+  type PublishOutcome,
+  type PublishRequest,
+  type ReadQuery,
+  type RegistryValue,
+  type Rejection,
+  type RoomLog,
+  roomTopic,
+  type Stored,
+  userTopic,
+  type Watermarks,
+} from "./broker.ts";
+export type { ConnectionInfo, RelayConnection, RelayTransport } from "./connection.ts";
+export { MemoryBroker, type MemoryBrokerOptions, type Retention } from "./memory-broker.ts";
+export type {
+  ApplicationSignal,
+  Credentials,
+  Logger,
+  Principal,
+  PublishAttempt,
+  PublishVerdict,
+  RelayOptions,
+  RelayTimes,
+} from "./options.ts";
+export { type BackendPublish, Relay, type RelayStats } from "./relay.ts";

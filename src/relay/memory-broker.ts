@@ -1,0 +1,135 @@
+/**
+ * A broker in the memory of one process (durability MEMORY): for one relay, for several in one process, and for tests. What it holds is
+ * lost with it; a new one has new epochs, so that nobody mistakes its logs for the old ones (LOG-3).
+ */
+
+import type {
+  Announcement,
+  BackendEntry,
+  Broker,
+  BrokerLink,
+  BrokerSink,
+  LogSlice,
+  ProducerState,
+  PublishRequest,
+  ReadQuery,
+  RegistryValue,
+  RoomLog,
+  Stored,
+  Watermarks,
+} from "./broker.ts";
+import { type MemoryBrokerOptions, type MemoryReader, MemoryStore } from "./memory-store.ts";
+
+export type { Retention } from "./memory-log.ts";
+export type { MemoryBrokerOptions } from "./memory-store.ts";
+
+/** See {@link Broker}. */
+export class MemoryBroker implements Broker {
+  readonly #store: MemoryStore;
+  #relays = 0;
+
+  /** @throws UsageError OPTION_INVALID */
+  constructor(options: MemoryBrokerOptions) {
+    this.#store = new MemoryStore(options);
+  }
+
+  attach(sink: BrokerSink): BrokerLink {
+    const link = new MemoryLink(this.#store, sink, `m${++this.#relays}`);
+    this.#store.attach(link);
+    return link;
+  }
+
+  /** Empties a room's log, as if the room were deleted and made again: a new epoch, of which all are told (LOG-3). */
+  reset(room: string): void {
+    this.#store.reset(room);
+  }
+}
+
+class MemoryLink implements BrokerLink, MemoryReader {
+  readonly relayId: string;
+  readonly sink: BrokerSink;
+  readonly #store: MemoryStore;
+  readonly #rooms = new Set<string>();
+  readonly #topics = new Set<string>();
+
+  constructor(store: MemoryStore, sink: BrokerSink, relayId: string) {
+    this.#store = store;
+    this.sink = sink;
+    this.relayId = relayId;
+  }
+
+  reads(room: string): boolean {
+    return this.#rooms.has(room);
+  }
+
+  follows(topic: string): boolean {
+    return this.#topics.has(topic);
+  }
+
+  open(room: string): RoomLog {
+    const log = this.#store.open(room);
+    this.#rooms.add(room);
+    return log;
+  }
+
+  close(room: string): void {
+    this.#rooms.delete(room);
+  }
+
+  publish(request: PublishRequest): void {
+    this.#store.publish(request, this);
+  }
+
+  append(room: string, entry: BackendEntry): Stored {
+    return this.#store.append(room, entry);
+  }
+
+  producer(room: string, producer: string): ProducerState {
+    return this.#store.producer(room, producer);
+  }
+
+  read(room: string, query: ReadQuery): LogSlice {
+    return this.#store.read(room, query);
+  }
+
+  receipt(room: string, user: string, marks: Watermarks): void {
+    this.#store.receipt(room, user, marks);
+  }
+
+  receipts(room: string, limit: number): ReadonlyMap<string, Watermarks> {
+    return this.#store.receipts(room, limit);
+  }
+
+  follow(topic: string): ReadonlyMap<string, RegistryValue> {
+    this.#topics.add(topic);
+    return this.#store.registry.list(topic);
+  }
+
+  unfollow(topic: string): void {
+    this.#topics.delete(topic);
+  }
+
+  put(topic: string, key: string, value: RegistryValue, ttlMs: number | undefined): void {
+    this.#store.registry.put(this, topic, key, value, ttlMs);
+  }
+
+  remove(topic: string, key: string): void {
+    this.#store.registry.remove(topic, key);
+  }
+
+  announce(topic: string, announcement: Announcement): void {
+    this.#store.announce(topic, announcement);
+  }
+
+  claim(user: string, session: string, attempt: number): boolean {
+    return this.#store.claim(user, session, attempt);
+  }
+
+  release(user: string, session: string, attempt: number): void {
+    this.#store.release(user, session, attempt);
+  }
+
+  detach(): void {
+    this.#store.detach(this);
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * One room's log in memory. Law: a publish is decided, stored and remembered in one step (PUB-7); offsets are contiguous from 1 (LOG-2),
+ * times never fall (LOG-4), and only the oldest entries go (LOG-5).
+ */
+
+import { ProducerWindow } from "../delivery/dedup.ts";
+import { messageIdKey } from "../delivery/message-id.ts";
+import { ProtocolError, UsageError } from "../errors.ts";
+import type { Clock } from "../session/host.ts";
+import { type Chat, ChatKind, createFrame, encodedSize } from "../wire/codec.ts";
+import type {
+  BackendEntry,
+  LogSlice,
+  LogState,
+  PublishOutcome,
+  PublishRequest,
+  ReadQuery,
+  Rejection,
+  Stored,
+  Watermarks,
+} from "./broker.ts";
+
+/** How much of a log is kept. */
+export interface Retention {
+  /** Entries, at least 1. */
+  readonly maxEntries: number;
+  /** Bytes of encoded entries; the latest is always kept. */
+  readonly maxBytes: number;
+  /** Ms since an entry was stored. */
+  readonly maxAgeMs: number;
+}
+
+/** Bounds of what is remembered of users. */
+export interface LogBounds extends Retention {
+  /** How long a producer is remembered after its last publish, in ms (PUB-9). */
+  readonly dedupWindowMs: number;
+  /** Producers of a room that are remembered at a time; a further one is refused with UNAVAILABLE. */
+  readonly maxProducers: number;
+  /** Users of a room whose watermarks are remembered; the ones that moved last. */
+  readonly maxReceipts: number;
+}
+
+/** What is remembered of a publish whose seq is used up. */
+type Result = Extract<PublishOutcome, { type: "stored" | "voided" | "rejected" }>;
+
+interface Producer {
+  readonly window: ProducerWindow<Result>;
+  /** By a clock that does not step, as all ages here are. */
+  usedAtMs: number;
+}
+
+/** A decision, and the entry that it stored, if it did. */
+export interface Decided {
+  readonly outcome: PublishOutcome;
+  readonly entry: Chat | undefined;
+}
+
+interface Kept {
+  chat: Chat;
+  bytes: number;
+  readonly storedAtMs: number;
+}
+
+export class MemoryLog {
+  readonly epoch: number;
+  readonly #bounds: LogBounds;
+  readonly #clock: Clock;
+  /** Entries from `#first` on. */
+  #entries: Kept[] = [];
+  #first = 1;
+  #bytes = 0;
+  #timeMs = 0;
+  /** Offsets of retained entries by id. */
+  readonly #byId = new Map<string, number>();
+  /** In the order of their last publish. */
+  readonly #producers = new Map<string, Producer>();
+  /** In the order in which they moved. */
+  readonly #receipts = new Map<string, Watermarks>();
+
+  constructor(epoch: number, bounds: LogBounds, clock: Clock) {
+    this.epoch = epoch;
+    this.#bounds = bounds;
+    this.#clock = clock;
+  }
+
+  /** Where the log stands, once what is too old is gone. */
+  state(): LogState {
+    this.#trim();
+    return { epoch: this.epoch, head: this.#first + this.#entries.length - 1, firstRetained: this.#first };
+  }
+
+  nextSeq(producer: string): number {
+    this.#forgetProducers();
+    return this.#producers.get(producer)?.window.nextSeq ?? 1;
+  }
+
+  /** PUB-7. */
+  publish(request: PublishRequest): Decided {
+    const producer = this.#producer(request.producer);
+    if (producer === undefined) return { outcome: unavailable("too many producers"), entry: undefined };
+    const { window } = producer;
+    const { seq, id } = request;
+    let decision: ReturnType<typeof window.decide>;
+    try {
+      decision = window.decide(seq, id);
+    } catch (error) {
+      // The last seq: nothing can be recorded any more, so nothing may be final (PUB-11, 1).
+      if (error instanceof UsageError) return { outcome: unavailable("the session has no seq left"), entry: undefined };
+      throw error;
+    }
+    switch (decision.type) {
+      case "duplicate":
+        return { outcome: decision.result, entry: undefined };
+      case "conflict":
+        return { outcome: { type: "conflict", nextSeq: window.nextSeq }, entry: undefined };
+      case "out-of-order":
+        return { outcome: { type: "outOfOrder", nextSeq: decision.next }, entry: undefined };
+      case "forgotten":
+        return { outcome: { type: "forgotten" }, entry: undefined };
+      case "append": {
+        const decided = this.#decide(request);
+        window.record(seq, id, decided.outcome);
+        return decided;
+      }
+    }
+  }
+
+  /** PUB-14. @throws ProtocolError TARGET_UNKNOWN, FORBIDDEN. */
+  append(entry: BackendEntry): { readonly stored: Stored; readonly entry: Chat | undefined } {
+    const known = this.#find(entry.id);
+    if (known !== undefined) return { stored: { offset: Number(known.offset), timeMs: Number(known.timeMs) }, entry: undefined };
+    const rejection = this.#judgeTarget(entry, true);
+    if (rejection !== undefined) throw new ProtocolError(rejection.code, rejection.message);
+    const { stored, chat } = this.#store(entry);
+    return { stored, entry: chat };
+  }
+
+  read(query: ReadQuery): LogSlice {
+    const state = this.state();
+    const picked: Chat[] = [];
+    let bytes = 0;
+    const take = (offset: number): boolean => {
+      const kept = this.#entries[offset - this.#first];
+      if (kept === undefined || picked.length >= query.limit) return false;
+      bytes += kept.bytes + 8;
+      if (picked.length > 0 && bytes > query.maxBytes) return false;
+      picked.push(kept.chat);
+      return true;
+    };
+    if ("after" in query) {
+      for (let offset = Math.max(query.after + 1, state.firstRetained); take(offset); offset++);
+    } else {
+      const last = query.before === 0 ? state.head : Math.min(query.before - 1, state.head);
+      for (let offset = last; take(offset); offset--);
+      picked.reverse();
+    }
+    return { ...state, entries: picked };
+  }
+
+  /** RCP-3. @returns the watermarks, if they have moved. */
+  receipt(user: string, marks: Watermarks): Watermarks | undefined {
+    const { head } = this.state();
+    const before = this.#receipts.get(user) ?? { delivered: 0, read: 0 };
+    const read = Math.max(before.read, Math.min(marks.read, head));
+    const delivered = Math.max(before.delivered, Math.min(marks.delivered, head), read);
+    if (read === before.read && delivered === before.delivered) return undefined;
+    this.#receipts.delete(user);
+    this.#receipts.set(user, { delivered, read });
+    forgetOldest(this.#receipts, this.#bounds.maxReceipts);
+    return { delivered, read };
+  }
+
+  receipts(limit: number): ReadonlyMap<string, Watermarks> {
+    return new Map([...this.#receipts].slice(-limit));
+  }
+
+  #decide(request: PublishRequest): { readonly outcome: Result; readonly entry: Chat | undefined } {
+    if (request.reject !== undefined) return { outcome: { type: "rejected", ...request.reject }, entry: undefined };
+    if (request.kind === ChatKind.VOID) return { outcome: { type: "voided" }, entry: undefined };
+    const rejection = this.#judgeTarget(request, request.mayRedact);
+    if (rejection !== undefined) return { outcome: { type: "rejected", ...rejection }, entry: undefined };
+    const { stored, chat } = this.#store(request);
+    return { outcome: { type: "stored", ...stored }, entry: chat };
+  }
+
+  /** LOG-8. */
+  #judgeTarget({ kind, target, sender }: BackendEntry, mayRedact: boolean): Rejection | undefined {
+    if (kind !== ChatKind.REDACTION && kind !== ChatKind.EDIT && kind !== ChatKind.REACTION) return undefined;
+    const aim = target.length === 16 ? this.#find(target) : undefined;
+    if (aim === undefined) return { code: "TARGET_UNKNOWN", message: "the log holds no entry with this id" };
+    const own = aim.sender === sender;
+    const right =
+      kind === ChatKind.REDACTION
+        ? aim.kind !== ChatKind.REDACTION && (own || mayRedact)
+        : aim.kind === ChatKind.UNSPECIFIED && (own || kind === ChatKind.REACTION);
+    return right ? undefined : { code: "FORBIDDEN", message: "not with this target" };
+  }
+
+  #store(entry: BackendEntry): { readonly stored: Stored; readonly chat: Chat } {
+    this.#timeMs = Math.max(this.#timeMs, Math.floor(this.#clock.wall()));
+    const offset = this.#first + this.#entries.length;
+    const { id, sender, content, kind, target, profile } = entry;
+    const { value: chat } = createFrame("chat", {
+      offset: BigInt(offset),
+      sender,
+      timeMs: BigInt(this.#timeMs),
+      id,
+      kind,
+      target,
+      ...(content !== undefined && { content }),
+      ...(profile !== undefined && { profile }),
+    }).body;
+    if (kind === ChatKind.REDACTION) this.#redact(target);
+    const bytes = sizeOf(chat);
+    this.#entries.push({ chat, bytes, storedAtMs: this.#clock.now() });
+    this.#bytes += bytes;
+    this.#byId.set(messageIdKey(id), offset);
+    this.#trim();
+    return { stored: { offset, timeMs: this.#timeMs }, chat };
+  }
+
+  /** LOG-7: the target, and every edit of it, become tombstones. Entries that were read before are not changed. */
+  #redact(target: Uint8Array): void {
+    const key = messageIdKey(target);
+    for (const kept of this.#entries) {
+      const { chat } = kept;
+      const isTarget = messageIdKey(chat.id) === key;
+      const isEdit = chat.kind === ChatKind.EDIT && messageIdKey(chat.target) === key;
+      if (!isTarget && !isEdit) continue;
+      const { content: _, ...rest } = chat;
+      this.#bytes -= kept.bytes;
+      kept.chat = { ...rest, kind: ChatKind.TOMBSTONE };
+      kept.bytes = sizeOf(kept.chat);
+      this.#bytes += kept.bytes;
+    }
+  }
+
+  #find(id: Uint8Array): Chat | undefined {
+    const offset = this.#byId.get(messageIdKey(id));
+    return offset === undefined ? undefined : this.#entries[offset - this.#first]?.chat;
+  }
+
+  #trim(): void {
+    const { maxEntries, maxBytes, maxAgeMs } = this.#bounds;
+    const now = this.#clock.now();
+    let drop = Math.max(0, this.#entries.length - maxEntries);
+    let bytes = this.#bytes;
+    for (let i = 0; i < this.#entries.length; i++) {
+      const kept = this.#entries[i];
+      if (kept === undefined) break;
+      const tooMuch = bytes > maxBytes && i < this.#entries.length - 1;
+      if (i >= drop && !tooMuch && kept.storedAtMs + maxAgeMs > now) break;
+      bytes -= kept.bytes;
+      drop = Math.max(drop, i + 1);
+      const key = messageIdKey(kept.chat.id);
+      if (this.#byId.get(key) === this.#first + i) this.#byId.delete(key);
+    }
+    if (drop === 0) return;
+    this.#entries.splice(0, drop);
+    this.#first += drop;
+    this.#bytes = bytes;
+  }
+
+  #producer(name: string): Producer | undefined {
+    this.#forgetProducers();
+    let producer = this.#producers.get(name);
+    if (producer === undefined) {
+      if (this.#producers.size >= this.#bounds.maxProducers) return undefined;
+      producer = { window: new ProducerWindow(), usedAtMs: 0 };
+    }
+    producer.usedAtMs = this.#clock.now();
+    this.#producers.delete(name);
+    this.#producers.set(name, producer);
+    return producer;
+  }
+
+  #forgetProducers(): void {
+    const now = this.#clock.now();
+    for (const [name, { usedAtMs }] of this.#producers) {
+      if (usedAtMs + this.#bounds.dedupWindowMs > now) return;
+      this.#producers.delete(name);
+    }
+  }
+}
+
+function sizeOf(chat: Chat): number {
+  return encodedSize(createFrame("chat", chat));
+}
+
+function unavailable(message: string): PublishOutcome {
+  return { type: "retry", error: new ProtocolError("UNAVAILABLE", message) };
+}
+
+/** Keeps a map, whose keys are in the order of their last use, within a bound. */
+export function forgetOldest<K>(map: Map<K, unknown>, bound: number): void {
+  for (const oldest of map.keys()) {
+    if (map.size <= bound) return;
+    map.delete(oldest);
+  }
+}

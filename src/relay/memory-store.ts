@@ -1,0 +1,214 @@
+/** The state of a broker in memory, and the order in which its relays are told of it. */
+
+import { ProtocolError, UsageError } from "../errors.ts";
+import { type Clock, type Random, randomEpoch } from "../session/host.ts";
+import { Fifo } from "../session/server-queues.ts";
+import { Durability } from "../wire/codec.ts";
+import { defaultRelayLimits } from "../wire/limits.ts";
+import {
+  type Announcement,
+  type BackendEntry,
+  type BrokerSink,
+  type LogSlice,
+  type ProducerState,
+  type PublishRequest,
+  type ReadQuery,
+  type RoomLog,
+  type Stored,
+  userTopic,
+  type Watermarks,
+} from "./broker.ts";
+import { type LogBounds, MemoryLog, type Retention } from "./memory-log.ts";
+import { MemoryRegistry } from "./memory-registry.ts";
+
+export interface MemoryBrokerOptions {
+  readonly clock: Clock;
+  /** For epochs: MUST be cryptographically strong outside of tests. */
+  readonly random: Random;
+  /** How much of each log is kept. By default 100 entries, 16 MiB, any age. */
+  readonly retention?: Partial<Retention>;
+  /** How long a producer is remembered after its last publish, in s; no less than what relays advertise. 7 days by default (PUB-9). */
+  readonly dedupWindowS?: number;
+  /** Rooms at most; a further one is UNAVAILABLE. 100,000 by default. */
+  readonly maxRooms?: number;
+}
+
+/** Producers, and users with watermarks, of one room. */
+const maxUsers = 100_000;
+
+/** A relay, as the store sees it. */
+export interface MemoryReader {
+  readonly sink: BrokerSink;
+  reads(room: string): boolean;
+  follows(topic: string): boolean;
+}
+
+/** One call of a sink. */
+interface Told {
+  readonly to: MemoryReader;
+  readonly call: keyof BrokerSink;
+  readonly args: readonly unknown[];
+}
+
+export class MemoryStore {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #bounds: LogBounds;
+  readonly #maxRooms: number;
+  readonly #logs = new Map<string, MemoryLog>();
+  readonly #readers = new Set<MemoryReader>();
+  readonly #registry: MemoryRegistry;
+  /** The live claims of sessions: attempts by user and session. */
+  readonly #claims = new Map<string, number>();
+  /** What is to be told: one after the other, so that all relays see one order. */
+  readonly #told = new Fifo<Told>();
+  #telling: "idle" | "busy" = "idle";
+
+  constructor(options: MemoryBrokerOptions) {
+    const { retention = {}, dedupWindowS = defaultRelayLimits.dedupWindowS, maxRooms = 100_000 } = options;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#maxRooms = positive(maxRooms, "maxRooms");
+    this.#bounds = {
+      maxEntries: positive(retention.maxEntries ?? 100, "retention.maxEntries"),
+      maxBytes: positive(retention.maxBytes ?? 16 * 1024 * 1024, "retention.maxBytes"),
+      maxAgeMs: positive(retention.maxAgeMs ?? Number.POSITIVE_INFINITY, "retention.maxAgeMs"),
+      dedupWindowMs: positive(dedupWindowS, "dedupWindowS") * 1000,
+      maxProducers: maxUsers,
+      maxReceipts: maxUsers,
+    };
+    this.#registry = new MemoryRegistry(options.clock, (topic, key, value) => {
+      this.#toFollowers(topic, "changed", topic, key, value);
+    });
+  }
+
+  attach(reader: MemoryReader): void {
+    this.#readers.add(reader);
+  }
+
+  /** Empties a room's log, as if the room were deleted and made again: a new epoch, of which all are told (LOG-3). */
+  reset(room: string): void {
+    if (!this.#logs.has(room)) return;
+    const log = this.#newLog(room);
+    const state = this.#stateOf(log);
+    this.#toReaders(room, "epochChanged", room, state);
+  }
+
+  open(room: string): RoomLog {
+    return this.#stateOf(this.#logs.get(room) ?? this.#newLog(room));
+  }
+
+  publish(request: PublishRequest, from: MemoryReader): void {
+    const log = this.#logs.get(request.room);
+    if (log === undefined) {
+      const error = new ProtocolError("UNAVAILABLE", "the room is not open here");
+      this.#tell(from, "settled", request, { type: "retry", error });
+      return;
+    }
+    const { outcome, entry } = log.publish(request);
+    this.#tell(from, "settled", request, outcome);
+    if (entry !== undefined) this.#appended(request.room, log, entry);
+  }
+
+  append(room: string, given: BackendEntry): Stored {
+    const log = this.#logs.get(room) ?? this.#newLog(room);
+    const { stored, entry } = log.append(given);
+    if (entry !== undefined) this.#appended(room, log, entry);
+    return stored;
+  }
+
+  producer(room: string, producer: string): ProducerState {
+    const log = this.#require(room);
+    return { ...log.state(), nextSeq: log.nextSeq(producer) };
+  }
+
+  read(room: string, query: ReadQuery): LogSlice {
+    return this.#require(room).read(query);
+  }
+
+  receipt(room: string, user: string, marks: Watermarks): void {
+    const moved = this.#logs.get(room)?.receipt(user, marks);
+    if (moved !== undefined) this.#toReaders(room, "receipt", room, user, moved);
+  }
+
+  receipts(room: string, limit: number): ReadonlyMap<string, Watermarks> {
+    return this.#require(room).receipts(limit);
+  }
+
+  get registry(): MemoryRegistry {
+    return this.#registry;
+  }
+
+  announce(topic: string, announcement: Announcement): void {
+    this.#toFollowers(topic, "announced", topic, announcement);
+  }
+
+  claim(user: string, session: string, attempt: number): boolean {
+    const key = session + user;
+    const live = this.#claims.get(key);
+    if (live !== undefined && live >= attempt) return false;
+    this.#claims.set(key, attempt);
+    if (live !== undefined) this.announce(userTopic(user), { type: "takeover", session, attempt });
+    return true;
+  }
+
+  release(user: string, session: string, attempt: number): void {
+    const key = session + user;
+    if (this.#claims.get(key) === attempt) this.#claims.delete(key);
+  }
+
+  detach(reader: MemoryReader): void {
+    this.#readers.delete(reader);
+    this.#registry.removeAll(reader);
+  }
+
+  #appended(room: string, log: MemoryLog, entry: Parameters<BrokerSink["appended"]>[1]): void {
+    const { firstRetained } = log.state();
+    this.#toReaders(room, "appended", room, entry, firstRetained);
+  }
+
+  #toReaders<K extends keyof BrokerSink>(room: string, call: K, ...args: Parameters<BrokerSink[K]>): void {
+    for (const reader of this.#readers) if (reader.reads(room)) this.#tell(reader, call, ...args);
+  }
+
+  #toFollowers<K extends keyof BrokerSink>(topic: string, call: K, ...args: Parameters<BrokerSink[K]>): void {
+    for (const reader of this.#readers) if (reader.follows(topic)) this.#tell(reader, call, ...args);
+  }
+
+  /** One after the other, also what comes of it: all relays see one order. */
+  #tell<K extends keyof BrokerSink>(to: MemoryReader, call: K, ...args: Parameters<BrokerSink[K]>): void {
+    this.#told.push({ to, call, args });
+    if (this.#telling === "busy") return;
+    this.#telling = "busy";
+    try {
+      for (let next = this.#told.shift(); next !== undefined; next = this.#told.shift()) {
+        const { sink } = next.to;
+        if (this.#readers.has(next.to)) (sink[next.call] as (...args: readonly unknown[]) => void).apply(sink, [...next.args]);
+      }
+    } finally {
+      this.#telling = "idle";
+    }
+  }
+
+  #newLog(room: string): MemoryLog {
+    if (!this.#logs.has(room) && this.#logs.size >= this.#maxRooms) throw new ProtocolError("UNAVAILABLE", "too many rooms");
+    const log = new MemoryLog(randomEpoch(this.#random), this.#bounds, this.#clock);
+    this.#logs.set(room, log);
+    return log;
+  }
+
+  #stateOf(log: MemoryLog): RoomLog {
+    return { ...log.state(), durability: Durability.MEMORY };
+  }
+
+  #require(room: string): MemoryLog {
+    const log = this.#logs.get(room);
+    if (log === undefined) throw new ProtocolError("UNAVAILABLE", "the room is not open");
+    return log;
+  }
+}
+
+function positive(value: number, name: string): number {
+  if (!(value >= 1)) throw new UsageError("OPTION_INVALID", `${name} must be at least 1`);
+  return value;
+}

@@ -1,0 +1,220 @@
+/**
+ * All that a relay sends on one connection, and in which order: pong, ping, acks and other control, ephemeral frames, chats; then the
+ * close. Chats wait for credit (CRD-1) and go out by ascending offset without a hole (RES-8); nothing else waits for credit (CRD-6).
+ */
+
+import { AckCoalescer } from "../delivery/ack-tracker.ts";
+import { createFrame, type Frame, GapReason } from "../wire/codec.ts";
+import { clientFrameBytes } from "../wire/limits.ts";
+import { Coalescer } from "./server-coalescer.ts";
+import type { Delivery, ServerEvent } from "./server-events.ts";
+import { ackFrame } from "./server-frames.ts";
+import { ChatQueue, ControlQueue } from "./server-queues.ts";
+import type { ServerRoom } from "./server-room.ts";
+import { type Data, type FrameCodec, SharedFrame, type Transmit } from "./transmit.ts";
+
+/** Bounds of what waits. */
+export interface OutputOptions {
+  readonly codec: FrameCodec;
+  /** Least time between two ephemeral frames of a kind and room, in ms. */
+  readonly coalesceMs: number;
+  /** Bytes of chats that may wait for the transport. One chat may always. */
+  readonly chatQueueBytes: number;
+  /** Bytes of control frames that may wait; above it `onBacklog` is called (CRD-6). */
+  readonly controlQueueBytes: number;
+  readonly onBacklog: () => void;
+  /** Entries that one read asks for. */
+  readonly readEntries: number;
+}
+
+/** The sending half of a connection. */
+export class ServerOutput {
+  readonly #options: OutputOptions;
+  readonly #control = new ControlQueue();
+  readonly #chats = new ChatQueue();
+  readonly #coalescer: Coalescer;
+  readonly #acks = new AckCoalescer();
+  /** Sent before everything else (LIV-2). */
+  #pong: Frame | undefined;
+  #close: { readonly code: number; readonly reason: string } | undefined;
+  /** Credit: the total that is granted, and the bytes of chats that are sent or queued. */
+  #granted = 0;
+  #spent = 0;
+  /** Rooms with entries to be read from the log. */
+  readonly #behind = new Set<ServerRoom>();
+  #reads = 0;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    this.#coalescer = new Coalescer(options.coalesceMs);
+  }
+
+  /** Whether there is room for long answers: half of what may wait. */
+  get hasRoom(): boolean {
+    return this.#control.bytes <= this.#options.controlQueueBytes / 2;
+  }
+
+  control(frame: Frame): void {
+    // Answers about a room's publishes keep the order of the broker's decisions (PUB-19).
+    this.flushAcks();
+    this.#control.push(this.#options.codec.encode(frame));
+    if (this.#control.bytes > this.#options.controlQueueBytes) this.#options.onBacklog();
+  }
+
+  ack(room: ServerRoom, seq: number, offset: number, timeMs: number): void {
+    this.#acks.add(room.handle, seq, offset, timeMs);
+  }
+
+  flushAcks(): void {
+    if (this.#acks.isEmpty) return;
+    for (const run of this.#acks.flush()) this.#control.push(this.#options.codec.encode(ackFrame(run)));
+  }
+
+  /** Of several pings that wait the latest is answered (LIV-2). */
+  pong(frame: Frame): void {
+    this.#pong = frame;
+  }
+
+  ephemeral(frame: SharedFrame, now: number): void {
+    this.#coalescer.put(frame, now);
+  }
+
+  /** When an ephemeral frame that waits may go. */
+  coalesceDue(now: number): number | undefined {
+    return this.#coalescer.due(now);
+  }
+
+  /** A total at or below an earlier one changes nothing (CRD-3). */
+  grant(total: number): void {
+    if (total > this.#granted) this.#granted = total;
+  }
+
+  /** A live entry: goes out if it is the next one and fits; otherwise the room is behind. */
+  deliver(room: ServerRoom, { offset, frame }: Delivery): void {
+    if (room.mode === "publishOnly" || room.state === "closed") return;
+    if (offset > room.head) room.head = offset;
+    if (offset === room.next && room.reading === 0) this.#push(room, offset, frame);
+    if (room.isBehind) this.#behind.add(room);
+  }
+
+  /** Entries from the log, ascending. What does not fit is read again when it does. */
+  fill(room: ServerRoom, entries: readonly Delivery[], log: { readonly firstRetained: number; readonly head: number }): void {
+    room.reading = 0;
+    if (log.head > room.head) room.head = log.head;
+    this.#trim(room, log.firstRetained);
+    for (const { offset, frame } of entries) {
+      if (offset < room.next) continue;
+      if (offset > room.next || !this.#push(room, offset, frame)) break;
+    }
+    // A log that has less than was announced would be asked without end; the next live entry asks again.
+    if (entries.length > 0) this.catchUp(room);
+  }
+
+  /** Has the room read from the log, if it is behind. */
+  catchUp(room: ServerRoom): void {
+    if (room.isBehind) this.#behind.add(room);
+    else this.#behind.delete(room);
+  }
+
+  /** Takes back what waits of a room: it is left, or joined anew (RES-8). Delivery stands where it stood before that. */
+  takeBack(room: ServerRoom): void {
+    const { first, bytes } = this.#chats.purge(room);
+    this.#spent -= bytes;
+    if (first !== undefined) room.next = first;
+    room.reading = 0;
+    this.#behind.delete(room);
+    this.#coalescer.purge(room.handle);
+  }
+
+  /** A read that is wanted now: a room is behind, and there is credit and room for its next chat. The rooms take turns. */
+  takeRead(): (ServerEvent & { readonly type: "read" }) | undefined {
+    const queued = this.#chats.bytes;
+    const capacity = this.#options.chatQueueBytes - queued;
+    if (capacity <= 0) return undefined;
+    for (const room of this.#behind) {
+      const credit = this.#granted - this.#spent;
+      if (credit < Math.max(room.need, 1) || (queued > 0 && capacity < room.need)) continue;
+      this.#behind.delete(room);
+      room.reading = ++this.#reads;
+      return {
+        type: "read",
+        room: room.handle,
+        token: room.reading,
+        after: room.next - 1,
+        limit: this.#options.readEntries,
+        maxBytes: Math.min(capacity, credit, clientFrameBytes),
+      };
+    }
+    return undefined;
+  }
+
+  /** Nothing is sent after what waits now but this: the last frame, if there is one, and the close. */
+  close(last: Frame | undefined, code: number, reason: string): void {
+    this.#chats.clear();
+    this.#coalescer.clear();
+    this.#behind.clear();
+    this.#pong = undefined;
+    if (last !== undefined) this.control(last);
+    else this.flushAcks();
+    this.#close = { code, reason };
+  }
+
+  /** Forgets all that waits. */
+  clear(): void {
+    this.#control.clear();
+    this.#chats.clear();
+    this.#coalescer.clear();
+    this.#acks.flush();
+    this.#behind.clear();
+    this.#pong = undefined;
+    this.#close = undefined;
+  }
+
+  take(now: number): Transmit | undefined {
+    const data = this.#next(now);
+    if (data !== undefined) return { type: "send", data };
+    if (this.#close === undefined) return undefined;
+    const transmit: Transmit = { type: "close", ...this.#close };
+    this.#close = undefined;
+    return transmit;
+  }
+
+  #next(now: number): Data | undefined {
+    const { codec } = this.#options;
+    if (this.#pong !== undefined) {
+      const pong = codec.encode(this.#pong);
+      this.#pong = undefined;
+      return pong;
+    }
+    this.flushAcks();
+    return this.#control.shift() ?? this.#coalescer.take(now)?.in(codec) ?? this.#chats.shift(codec);
+  }
+
+  /** Entries that the log has lost are told as a gap, in their place among the chats (RES-7). */
+  #trim(room: ServerRoom, firstRetained: number): void {
+    if (firstRetained <= room.next) return;
+    const gap = createFrame("gap", {
+      room: room.handle,
+      first: BigInt(room.next),
+      last: BigInt(firstRetained - 1),
+      reason: GapReason.TRIMMED,
+    });
+    this.#chats.push(room, room.next, new SharedFrame(gap), 0);
+    room.next = firstRetained;
+    room.need = 0;
+    if (room.head < firstRetained - 1) room.head = firstRetained - 1;
+  }
+
+  /** Queues a chat, if credit and the bound allow. */
+  #push(room: ServerRoom, offset: number, frame: SharedFrame): boolean {
+    const { bytes } = frame;
+    room.need = bytes;
+    const fits = this.#chats.bytes === 0 || this.#chats.bytes + bytes <= this.#options.chatQueueBytes;
+    if (!fits || this.#spent + bytes > this.#granted) return false;
+    this.#spent += bytes;
+    this.#chats.push(room, offset, frame, bytes);
+    room.next = offset + 1;
+    room.need = 0;
+    return true;
+  }
+}

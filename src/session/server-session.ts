@@ -1,0 +1,414 @@
+/**
+ * A relay's side of one connection, without IO: what comes in becomes events for the hub, the hub's commands become what goes out.
+ *
+ * Law: the state is looked up first (SES-9), then FRM-4, then the frame is acted upon. A client's input never throws; a hub's misuse
+ * throws UsageError STATE_INVALID. After the end all commands are passed over: answers race with ends.
+ */
+
+import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError, UsageError } from "../errors.ts";
+import { checkFrame, createFrame, encodedSize, type Frame, type Init, type PresenceMark } from "../wire/codec.ts";
+import { maxSafeInteger, preAuthFrameBytes, preAuthQueueBytes } from "../wire/limits.ts";
+import type {
+  Acceptance,
+  Delivery,
+  HistoryEvent,
+  JoinedInfo,
+  PageInfo,
+  PublishOutcome,
+  PublishTicket,
+  ServerEvent,
+} from "./server-events.ts";
+import {
+  bounded32,
+  codeNumber,
+  type ErrorSubject,
+  errorFrame,
+  goodbyeFrame,
+  joinedFrame,
+  pageFrame,
+  remote,
+  welcomeFrame,
+  withScope,
+} from "./server-frames.ts";
+import type { DrainOptions, ServerSessionOptions } from "./server-options.ts";
+import { ServerOutput } from "./server-output.ts";
+import { settle } from "./server-publishing.ts";
+import { Fifo } from "./server-queues.ts";
+import { Receiver, type ReceiverPort } from "./server-receiver.ts";
+import type { ServerRoom } from "./server-room.ts";
+import { ServerRooms } from "./server-rooms.ts";
+import { mayReceive } from "./server-rules.ts";
+import { Timers } from "./timers.ts";
+import { nextServerState, type ServerInput, type ServerState } from "./transitions.ts";
+import type { Data, SharedFrame, Transmit } from "./transmit.ts";
+
+type TimerKind = "auth" | "dead" | "ping" | "expiry" | "drain" | "coalesce";
+
+export class ServerSession {
+  readonly #options: ServerSessionOptions;
+  readonly #output: ServerOutput;
+  readonly #rooms: ServerRooms;
+  readonly #receiver: Receiver;
+  readonly #events = new Fifo<ServerEvent>();
+  readonly #timers = new Timers<TimerKind>(["dead", "auth", "expiry", "drain", "ping", "coalesce"]);
+  #state: ServerState = "open";
+  /** Frames that came before welcome (SES-4), and their bytes. */
+  #held: Frame[] = [];
+  #heldBytes = 0;
+  /** `expired`: a refresh is being decided (AUT-4). */
+  #token: "valid" | "expired" = "valid";
+  #features: readonly string[] = [];
+
+  constructor(options: ServerSessionOptions) {
+    this.#options = options;
+    this.#output = new ServerOutput({
+      codec: options.codec,
+      coalesceMs: options.times.rosterInterval,
+      chatQueueBytes: options.chatQueueBytes ?? 256 * 1024,
+      controlQueueBytes: options.controlQueueBytes ?? 4 * 1024 * 1024,
+      readEntries: options.limits.pageEntries,
+      onBacklog: () => {
+        this.#output.clear();
+        this.#end(remote("BACKLOG_EXCEEDED", "the client does not read what it is sent"), 0);
+      },
+    });
+    const port: ReceiverPort = {
+      limits: options.limits,
+      state: () => this.#state,
+      event: (event) => this.#events.push(event),
+      error: (error, subject) => this.#error(error, subject),
+      end: (error, ref) => this.#end(error, ref),
+      grant: (total) => this.#output.grant(total),
+      pong: (echoMs) => this.#output.pong(createFrame("pong", { echoMs, timeMs: this.#wall() })),
+    };
+    this.#rooms = new ServerRooms(options.limits, port);
+    this.#receiver = new Receiver(port, this.#rooms);
+  }
+
+  /** SES-9. */
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  /** The transport is open. */
+  handleOpen(now: number): void {
+    this.#require("open");
+    this.#timers.set("auth", now + this.#options.times.authTimeout);
+  }
+
+  /** One message of the transport (TRN-1). */
+  handleMessage(data: Data, now: number): void {
+    if (this.#state === "closed" || this.#receiver.isDeaf) return;
+    const frameBytes =
+      this.#state === "open" || this.#state === "authenticating" ? preAuthFrameBytes : this.#options.limits.frameBytes;
+    let frame: Frame;
+    try {
+      // Text may be 8 times as long as what it says (LIM-4).
+      if (typeof data === "string" && data.length > 8 * frameBytes) throw remote("FRAME_TOO_LARGE", "the text is too long");
+      frame = this.#options.codec.parse(data, { frameBytes });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#end(error, 0);
+      return;
+    }
+    if (this.#state === "open") this.#first(frame, now);
+    else if (this.#state === "authenticating") this.#hold(frame, data);
+    else {
+      this.#heard(now);
+      this.#receiver.receive(frame, now);
+    }
+  }
+
+  /** The transport has failed before a message was whole, or its library refused one (TRN-12). */
+  handleFault(error: ProtocolError): void {
+    this.#end(error, 0);
+  }
+
+  /** The transport has ended. */
+  handleClose(_now: number): void {
+    if (this.#state === "closed" || this.#go("lost") === undefined) return;
+    this.#output.clear();
+    this.#finish(undefined);
+  }
+
+  /** A deadline has passed; one that has not is passed over. */
+  handleTimeout(now: number): void {
+    for (let kind = this.#timers.takeDue(now); kind !== undefined; kind = this.#timers.takeDue(now)) {
+      switch (kind) {
+        case "auth":
+          if (this.#state === "open") this.#end(remote("AUTH_TIMEOUT", "no hello came in time"), 0);
+          else this.#end(remote("UNAVAILABLE", "authentication takes too long", "connection"), 0);
+          break;
+        case "dead":
+          this.#output.clear();
+          this.#end(remote("HEARTBEAT_TIMEOUT", "nothing was heard for too long"), 0);
+          break;
+        case "ping":
+          this.#output.control(createFrame("ping", { timeMs: BigInt(Math.max(0, Math.floor(now))) }));
+          break;
+        case "expiry":
+          if (this.#rooms.isRefreshing) this.#token = "expired";
+          else this.#end(remote("TOKEN_EXPIRED", "the token has expired"), 0);
+          break;
+        case "drain":
+          this.#endDrain();
+          break;
+        case "coalesce":
+          // The next pollTransmit takes what may go.
+          break;
+      }
+    }
+  }
+
+  /** Welcome (SES-5), and then what waited for it. While draining, and after the end, its result does not matter (GBY-5). */
+  accept(acceptance: Acceptance, now: number): void {
+    const before = this.#state;
+    if (before === "closed") return;
+    if (this.#go("accept") === undefined) throw misuse(`accept while ${before}`);
+    if (before !== "authenticating") return;
+    this.#output.control(welcomeFrame(acceptance, this.#options, this.#features, this.#wall()));
+    this.#timers.clear("auth");
+    this.#expireAt(acceptance.expiresInMs ?? 0, now);
+    this.#heard(now);
+    const held = this.#held;
+    this.#held = [];
+    for (const frame of held) this.#receiver.receive(frame, now);
+  }
+
+  /** The answer to a request, with scope FRAME (FRM-7); with ref 0 to hello: it ends the connection (FRM-4). */
+  fail(ref: number, error: ProtocolError, room = 0): void {
+    if (this.#state === "closed") return;
+    if (ref === 0) {
+      this.#end(error, 0);
+      return;
+    }
+    const request = this.#rooms.answered(ref);
+    this.#error(withScope(error, "frame"), { ref, room });
+    if (request === "refresh" && this.#token === "expired") this.#end(remote("TOKEN_EXPIRED", "the token has expired"), 0);
+  }
+
+  /** The room is open (ROM-3), newly or again; the answer to a join, or unsolicited (ROM-6). */
+  joined(info: JoinedInfo): void {
+    if (!this.#isReady()) return;
+    const { room, border } = this.#rooms.open(info);
+    this.#output.takeBack(room);
+    room.mode = info.publishOnly ? "publishOnly" : "subscribed";
+    room.rights = new Set(info.rights);
+    const start = info.start ?? room.next;
+    // One that only tells new rights leaves publishing alone (PUB-19).
+    const head = Math.max(info.announced, info.log.head);
+    if (info.start === undefined) room.head = Math.max(room.head, head);
+    else room.begin(start, head, border);
+    this.#output.control(joinedFrame(info, start));
+    this.#output.catchUp(room);
+  }
+
+  /** The room is closed (ROM-8); the answer to a leave, or with ref 0 unsolicited, with the reason. */
+  left(ref: number, handle: number, code: ErrorCodeName = "UNSPECIFIED"): void {
+    if (!this.#isReady()) return;
+    const room = this.#rooms.close(ref, handle);
+    this.#output.takeBack(room);
+    this.#output.control(createFrame("left", { room: handle, code: codeNumber(code) }, { ref }));
+  }
+
+  /** A live entry of a room (RES-8). Of a room that is not open it is passed over. */
+  deliver(handle: number, delivery: Delivery): void {
+    const room = this.#rooms.get(handle);
+    if (room !== undefined && this.#isReady()) this.#output.deliver(room, delivery);
+  }
+
+  /** The answer to the event `read`: entries after what it named, ascending. One for an earlier joined is passed over. */
+  fill(
+    handle: number,
+    token: number,
+    entries: readonly Delivery[],
+    log: { readonly firstRetained: number; readonly head: number },
+  ): void {
+    const room = this.#rooms.get(handle);
+    if (room !== undefined && room.reading === token && this.#isReady()) this.#output.fill(room, entries, log);
+  }
+
+  /** What became of a publish (PUB-17, 6). */
+  settle(ticket: PublishTicket, outcome: PublishOutcome): void {
+    const room = ticket.feed as ServerRoom;
+    if (this.#state === "closed") return;
+    const answer = settle(room, ticket, outcome);
+    if (answer.type === "ack") this.#output.ack(room, ticket.seq, answer.offset, answer.timeMs);
+    else if (answer.type === "error") this.#error(answer.error, answer.subject);
+    this.#rooms.settled(room);
+  }
+
+  /** The answer to `history` (HIS-3). */
+  page(event: HistoryEvent, page: PageInfo): void {
+    if (!this.#isReady()) return;
+    this.#rooms.answered(event.ref);
+    this.#output.control(pageFrame(event.ref, event.room, page, "after" in event.anchor ? "first" : "last"));
+  }
+
+  /** The answer to `watch`: a mark of each user that it named (PRS-7). */
+  snapshot(ref: number, marks: readonly Init<PresenceMark>[]): void {
+    if (!this.#isReady()) return;
+    this.#rooms.answered(ref);
+    this.#output.control(createFrame("presence", { marks: [...marks], snapshot: true }, { ref }));
+  }
+
+  /** The answer to `refresh`: the fresh token holds (AUT-6). */
+  refreshed(ref: number, expiresInMs: number, now: number): void {
+    if (!this.#isReady()) return;
+    this.#rooms.answered(ref);
+    this.#token = "valid";
+    this.#expireAt(expiresInMs, now);
+    this.#output.control(createFrame("refreshed", { expiresInMs: bounded32(expiresInMs) }, { ref }));
+  }
+
+  /** An ephemeral frame: members, receipt, typing, presence or signal. Coalesced where it cannot go at once. */
+  send(frame: SharedFrame, now: number): void {
+    if (this.#state === "ready" || this.#state === "draining") this.#output.ephemeral(frame, now);
+  }
+
+  /** Says goodbye (GBY-1); a second one replaces the first. Before welcome the connection closes at once (GBY-5). */
+  drain(options: DrainOptions, now: number): void {
+    const before = this.#state;
+    if (before === "closed") return;
+    if (this.#go("drain") === undefined) {
+      this.#end(remote("GOING_AWAY", "the relay is going away"), 0);
+      return;
+    }
+    this.#output.control(goodbyeFrame(options));
+    if (before === "authenticating") this.#endDrain();
+    else this.#timers.set("drain", now + options.drainMs);
+  }
+
+  /** Ends the connection for a reason of the protocol (ERR-8). */
+  end(error: ProtocolError): void {
+    this.#end(error, 0);
+  }
+
+  /** Ends the connection because the application wishes so, with 1000 (TRN-13). */
+  close(): void {
+    if (this.#state === "closed" || this.#go("close") === undefined) return;
+    this.#output.close(undefined, 1000, "");
+    this.#finish(undefined);
+  }
+
+  /** What the driver is to do next. It stops asking while its transport is full. */
+  pollTransmit(now: number): Transmit | undefined {
+    const transmit = this.#output.take(now);
+    if (transmit === undefined && this.#state !== "closed") {
+      const due = this.#output.coalesceDue(now);
+      if (due === undefined) this.#timers.clear("coalesce");
+      else this.#timers.set("coalesce", due);
+    }
+    return transmit;
+  }
+
+  /** When `handleTimeout` is wanted, in ms of the same clock as `now`. */
+  pollTimeout(): number | undefined {
+    return this.#timers.next();
+  }
+
+  /** The next event; reads and histories only while there is room for what they bring. */
+  pollEvent(): ServerEvent | undefined {
+    const event = this.#events.shift();
+    if (event !== undefined || !(this.#state === "ready" || this.#state === "draining")) return event;
+    return (this.#output.hasRoom ? this.#rooms.takeHistory() : undefined) ?? this.#output.takeRead();
+  }
+
+  #first(frame: Frame, now: number): void {
+    const { body } = frame;
+    // An error is always allowed, and is for logs (ERR-9).
+    if (body.case === "error") return void this.#events.push({ type: "peerError", code: errorCodeName(body.value.code) });
+    if (body.case !== "hello") return this.#end(remote("UNEXPECTED_FRAME", "the first frame is hello (SES-1)"), frame.ref);
+    const hello = body.value;
+    const violation = checkFrame(frame);
+    if (violation !== undefined) return this.#end(violation, frame.ref);
+    const { requireMajor } = this.#options;
+    if (requireMajor !== undefined && hello.major !== requireMajor) {
+      return this.#end(remote("UNSUPPORTED_VERSION", `major version ${requireMajor} is spoken here`), frame.ref);
+    }
+    this.#go("hello");
+    this.#timers.set("auth", now + this.#options.times.authTimeout);
+    this.#features = hello.features;
+    this.#output.grant(Number(hello.creditBytes));
+    const { token, features, agent } = hello;
+    this.#events.push({
+      type: "hello",
+      hello: { session: hello.session.slice(), attempt: Number(hello.attempt), token, features, agent },
+    });
+  }
+
+  /** Frames wait for authentication; what could never be executed after it ends the connection now (SES-4). */
+  #hold(frame: Frame, data: Data): void {
+    const { body } = frame;
+    const frames = body.case === "batch" ? [frame, ...body.value.frames] : [frame];
+    for (const each of frames) {
+      if (each.body.case === undefined || mayReceive(each.body.case, this.#state)) continue;
+      return this.#end(remote("UNEXPECTED_FRAME", `${each.body.case} before welcome (FRM-4)`), each.ref);
+    }
+    if (body.case === undefined && !frame.mustUnderstand) return;
+    this.#heldBytes += typeof data === "string" ? encodedSize(frame) : data.length;
+    if (this.#heldBytes > preAuthQueueBytes) {
+      return this.#end(remote("LIMIT_EXCEEDED", "too much waits for authentication (SES-4)", "connection"), frame.ref);
+    }
+    this.#held.push(frame);
+  }
+
+  /** Each frame is life (LIV-4). */
+  #heard(now: number): void {
+    this.#timers.set("ping", now + this.#options.times.pingAfter);
+    this.#timers.set("dead", now + this.#options.times.deadAfter);
+  }
+
+  #expireAt(expiresInMs: number, now: number): void {
+    if (expiresInMs === 0) this.#timers.clear("expiry");
+    else this.#timers.set("expiry", now + bounded32(expiresInMs));
+  }
+
+  #error(error: ProtocolError, subject: ErrorSubject): void {
+    if (this.#state === "closed") return;
+    this.#output.control(errorFrame(error, subject));
+  }
+
+  #end(error: ProtocolError, ref: number): void {
+    if (this.#state === "closed" || this.#go("close") === undefined) return;
+    this.#output.close(errorFrame(withScope(error, "connection"), { ref }), closeCode(error.code, error.retry), error.code);
+    this.#finish(error);
+  }
+
+  /** The goodbye stands in the place of the error (ERR-8). */
+  #endDrain(): void {
+    this.#go("close");
+    this.#output.close(undefined, closeCode("GOING_AWAY", "after"), "GOING_AWAY");
+    this.#finish(undefined);
+  }
+
+  #finish(error: ProtocolError | undefined): void {
+    this.#timers.clearAll();
+    this.#held = [];
+    this.#events.push({ type: "closed", error });
+  }
+
+  #go(input: ServerInput): ServerState | undefined {
+    const next = nextServerState(this.#state, input);
+    if (next !== undefined) this.#state = next;
+    return next;
+  }
+
+  #isReady(): boolean {
+    if (this.#state === "closed") return false;
+    if (this.#state !== "ready" && this.#state !== "draining") throw misuse(`a command while ${this.#state}`);
+    return true;
+  }
+
+  #require(state: ServerState): void {
+    if (this.#state !== state) throw misuse(`${state} is wanted, not ${this.#state}`);
+  }
+
+  #wall(): bigint {
+    return BigInt(Math.min(Math.max(0, Math.floor(this.#options.wall())), maxSafeInteger));
+  }
+}
+
+function misuse(what: string): UsageError {
+  return new UsageError("STATE_INVALID", what);
+}

@@ -1,0 +1,300 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { Client, type ClientOptions } from "../../src/client/client.ts";
+import { MemoryStorage, type OutboxStorage } from "../../src/client/storage.ts";
+import { type WebSocketLike, webSocketConnect } from "../../src/client/transport.ts";
+import { ProtocolError } from "../../src/errors.ts";
+import { Relay, type RelayOptions } from "../../src/relay/index.ts";
+import { MemoryBroker } from "../../src/relay/memory-broker.ts";
+import { jsonCodec } from "../../src/session/json-codec.ts";
+import { binaryCodec } from "../../src/session/transmit.ts";
+import { countingRandom } from "../support/client-harness.ts";
+import { usageCodeOf } from "../support/errors.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { Network } from "../support/network.ts";
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** One relay, and clients that find it. */
+class World {
+  readonly clock: FakeClock = new FakeClock();
+  readonly network: Network = new Network(this.clock);
+  readonly relay: Relay;
+  isDown = false;
+  #seed = 10;
+
+  constructor(options: Partial<RelayOptions> = {}) {
+    this.relay = new Relay({
+      broker: new MemoryBroker({ clock: this.clock, random: countingRandom(3) }),
+      clock: this.clock,
+      random: countingRandom(4),
+      authenticate: ({ token }) => {
+        if (token === "bad") throw new ProtocolError("UNAUTHENTICATED", "not accepted");
+        return { user: token };
+      },
+      ...options,
+    });
+  }
+
+  client(name: string, options: Partial<ClientOptions> = {}): Client {
+    const codec = options.codec ?? binaryCodec;
+    return new Client({
+      url: "ws://relay/",
+      token: name,
+      clock: this.clock,
+      random: countingRandom(++this.#seed),
+      connect: this.network.connect(name, () =>
+        this.isDown ? undefined : (transport) => this.relay.accept(transport, { codec }),
+      ),
+      ...options,
+    });
+  }
+
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 10) {
+      this.clock.advance(Math.min(10, left));
+      await settle();
+    }
+  }
+}
+
+const opened: Client[] = [];
+const started = (client: Client): Client => {
+  opened.push(client);
+  client.start();
+  return client;
+};
+afterEach(async () => {
+  for (const client of opened.splice(0)) await client.close();
+});
+
+describe("Client", () => {
+  it("refuses wrong options by their name, and a token in a URL (AUT-2)", () => {
+    const make = (url: string) => () => new Client({ url, connect: () => ({ send() {}, close() {} }) });
+    expect(usageCodeOf(make("http://relay/"))).toBe("OPTION_INVALID");
+    expect(usageCodeOf(make("ws://relay/?token=secret"))).toBe("OPTION_INVALID");
+    expect(usageCodeOf(make("ws://relay/?access_token=secret"))).toBe("OPTION_INVALID");
+    expect(
+      usageCodeOf(() => new Client({ url: "ws://relay/", creditBytes: 1, connect: () => ({ send() {}, close() {} }) })),
+    ).toBe("OPTION_INVALID");
+  });
+
+  it.each([
+    ["binary", binaryCodec],
+    ["ProtoJSON", jsonCodec],
+  ])("two talk, in %s: chat, ack, receipt, typing, presence, history, signal", async (_name, codec) => {
+    const world = new World();
+    const [ada, bob] = [started(world.client("ada", { codec })), started(world.client("bob"))];
+    const heard: string[] = [];
+    bob.on("message", ({ sender, content, own }) => heard.push(`${sender}: ${content?.text} ${own}`));
+    bob.on("typing", ({ users }) => heard.push(`typing: ${users.join()}`));
+    bob.on("signal", ({ sender, name, content }) => heard.push(`${name} of ${sender}: ${content?.text}`));
+    bob.on("presence", ({ marks }) => heard.push(...marks.map(({ user, state, activity }) => `${user} is ${state} ${activity}`)));
+    const read: number[] = [];
+    ada.on("receipt", ({ marks }) => read.push(...marks.filter(({ user }) => user === "bob").map((mark) => mark.read)));
+    const joins = [ada.room("lobby").join(), bob.room("lobby").join()];
+    await world.pass(50);
+    await Promise.all(joins);
+    const watched = bob.watch(["ada"]);
+    ada.setPresence({ state: "busy", activity: "writing" });
+    ada.room("lobby").typing();
+    await world.pass(600);
+    expect(await watched).toMatchObject([{ user: "ada" }]);
+    const sent = ada.room("lobby").publish({ text: "hello", headers: { lang: "en" } });
+    ada.room("lobby").signal("wave", "hi");
+    await world.pass(600);
+    expect(await sent.stored).toMatchObject({ offset: 1 });
+    bob.room("lobby").markRead(1);
+    await world.pass(1200);
+    expect(heard).toEqual(expect.arrayContaining(["ada: hello false", "typing: ada", "wave of ada: hi", "ada is busy writing"]));
+    expect(read).toContain(1);
+    const page = bob.room("lobby").history();
+    await world.pass(50);
+    expect((await page).messages.map(({ content }) => content?.headers?.get("lang"))).toEqual(["en"]);
+  });
+
+  it("edits, reacts and redacts; later readers see a tombstone (LOG-7, LOG-8)", async () => {
+    const world = new World();
+    const ada = started(world.client("ada"));
+    const lobby = ada.room("lobby");
+    void lobby.join();
+    await world.pass(50);
+    const first = lobby.publish("first");
+    lobby.edit(first.id, "second");
+    lobby.react(first.id, "+1");
+    await lobby.redact(first.id).stored.then.call(world.pass(100), () => undefined);
+    const bob = started(world.client("bob"));
+    const kinds: string[] = [];
+    bob.on("message", ({ kind }) => kinds.push(kind));
+    void bob.room("lobby").join({ tail: 10 });
+    await world.pass(100);
+    expect(kinds).toEqual(["tombstone", "tombstone", "reaction", "redaction"]);
+  });
+
+  it("rejects what the application refused, and goes on (PUB-11)", async () => {
+    const world = new World({
+      onPublish: (_principal, { content }) => (content?.text === "spam" ? { reject: "no spam" } : undefined),
+    });
+    const ada = started(world.client("ada"));
+    void ada.room("lobby").join();
+    await world.pass(50);
+    const [spam, ham] = [ada.room("lobby").publish("spam"), ada.room("lobby").publish("ham")];
+    await world.pass(100);
+    await expect(spam.stored).rejects.toMatchObject({ code: "REJECTED", processed: "no" });
+    expect(await ham.stored).toMatchObject({ offset: 1 });
+  });
+
+  it("tells a room that is not for this principal in the same way as one that is not there (AUT-7)", async () => {
+    const world = new World({ authorize: (_principal, room) => (room === "lobby" ? ["read"] : undefined) });
+    const ada = started(world.client("ada"));
+    const refused = expect(ada.room("secret").join()).rejects.toMatchObject({ code: "ROOM_UNAVAILABLE", retry: "never" });
+    await world.pass(50);
+    await refused;
+  });
+
+  it("gets a fresh token by its function when one is refused (AUT-10)", async () => {
+    const world = new World();
+    const tokens = ["bad", "ada"];
+    const ada = started(world.client("ada", { token: () => tokens.shift() ?? "none" }));
+    await world.pass(100);
+    expect(ada.state).toBe("ready");
+    expect(ada.user).toBe("ada");
+    expect(tokens).toEqual([]);
+  });
+
+  it("keeps what is published while nobody listens, also over its own end (SES-11)", async () => {
+    const world = new World();
+    world.isDown = true;
+    const storage = new MemoryStorage();
+    const before = started(world.client("ada", { storage }));
+    before.room("lobby").publish("one");
+    before.room("lobby").publish("two");
+    await world.pass(100);
+    await before.close();
+    world.isDown = false;
+    const after = started(world.client("ada", { storage }));
+    expect(after.outboxSize).toBe(0);
+    const texts: (string | undefined)[] = [];
+    after.on("message", ({ content }) => texts.push(content?.text));
+    void after.room("lobby").join();
+    await world.pass(100);
+    expect(texts).toEqual(["one", "two"]);
+    expect(after.outboxSize).toBe(0);
+  });
+
+  it("tells a storage that fails, sends nothing under a seq that is not stored, and goes on when it works", async () => {
+    const world = new World();
+    let isFull = false;
+    const inner = new MemoryStorage();
+    const storage: OutboxStorage = {
+      load: () => inner.load(),
+      write: (ops) => (isFull ? Promise.reject(new Error("full")) : inner.write(ops)),
+    };
+    const ada = started(world.client("ada", { storage }));
+    const errors: unknown[] = [];
+    ada.on("error", ({ error }) => errors.push(error.cause));
+    void ada.room("lobby").join();
+    await world.pass(50);
+    isFull = true;
+    const sent = ada.room("lobby").publish("kept");
+    await world.pass(500);
+    expect(errors).toHaveLength(1);
+    expect(ada.outboxSize).toBe(1);
+    isFull = false;
+    await world.pass(2000);
+    expect(await sent.stored).toMatchObject({ offset: 1 });
+  });
+
+  it("a cancelled message rejects its promise, and is not in the log (PUB-12)", async () => {
+    const world = new World();
+    world.isDown = true;
+    const ada = started(world.client("ada"));
+    const lobby = ada.room("lobby");
+    const [gone, kept] = [lobby.publish("gone"), lobby.publish("kept")];
+    expect(lobby.cancel(gone.id)).toBe(true);
+    await expect(gone.stored).rejects.toMatchObject({ code: "ENTRY_SETTLED" });
+    world.isDown = false;
+    void lobby.join();
+    await world.pass(5000);
+    expect(await kept.stored).toMatchObject({ offset: 1 });
+  });
+
+  it("comes back after a drain, and flushes (GBY)", async () => {
+    const world = new World();
+    const ada = started(world.client("ada"));
+    void ada.room("lobby").join();
+    await world.pass(50);
+    const sent = ada.room("lobby").publish("last words");
+    await settle();
+    const drained = world.relay.drain({ drainMs: 1000, afterMinMs: 100, afterMaxMs: 200 });
+    await world.pass(60);
+    await drained;
+    expect(await sent.stored).toMatchObject({ offset: 1 });
+    expect(["waiting", "preparing", "connecting"]).toContain(ada.state);
+  });
+
+  it("a listener that throws does not keep others from hearing", async () => {
+    const world = new World();
+    const reported: unknown[] = [];
+    const keep = (error: unknown) => reported.push(error);
+    const before = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.once("uncaughtException", keep);
+    const ada = started(world.client("ada"));
+    const heard: string[] = [];
+    ada.on("welcome", () => {
+      throw new Error("mine");
+    });
+    ada.on("welcome", ({ user }) => heard.push(user));
+    await world.pass(50);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    process.removeAllListeners("uncaughtException");
+    for (const listener of before) process.on("uncaughtException", listener);
+    expect(heard).toEqual(["ada"]);
+    expect(reported).toHaveLength(1);
+  });
+});
+
+describe("webSocketConnect", () => {
+  class FakeSocket implements WebSocketLike {
+    static last: FakeSocket | undefined;
+    binaryType = "";
+    protocol = "chappe.v1";
+    onopen: WebSocketLike["onopen"] = null;
+    onmessage: WebSocketLike["onmessage"] = null;
+    onclose: WebSocketLike["onclose"] = null;
+    onerror: WebSocketLike["onerror"] = null;
+    readonly did: string[] = [];
+    constructor() {
+      FakeSocket.last = this;
+    }
+    send(data: Uint8Array | string): void {
+      this.did.push(`send ${data.length}`);
+    }
+    close(code?: number): void {
+      this.did.push(`close ${code}`);
+    }
+    fire(name: "onopen" | "onmessage" | "onclose", event: object): void {
+      (this[name] as ((event: object) => void) | null)?.(event);
+    }
+  }
+
+  it("passes messages of either kind, tells one end, and nothing after its own close", () => {
+    const told: string[] = [];
+    const transport = webSocketConnect(FakeSocket)("ws://x/", ["chappe.v1"], {
+      open: (subprotocol) => told.push(subprotocol),
+      message: (data) => told.push(typeof data === "string" ? data : `bytes ${data.length}`),
+      close: (code) => told.push(`close ${code}`),
+    });
+    const socket = FakeSocket.last;
+    socket?.fire("onopen", {});
+    socket?.fire("onmessage", { data: new ArrayBuffer(3) });
+    socket?.fire("onmessage", { data: "text" });
+    transport.send(new Uint8Array(2));
+    transport.close(1000, "");
+    socket?.fire("onclose", { code: 1000 });
+    transport.send(new Uint8Array(2));
+    expect(told).toEqual(["chappe.v1", "bytes 3", "text"]);
+    expect(socket?.did).toEqual(["send 2", "close 1000"]);
+    expect(socket?.binaryType).toBe("arraybuffer");
+  });
+});
