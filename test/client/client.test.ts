@@ -225,6 +225,8 @@ describe("Client", () => {
     await world.pass(50);
     const sent = ada.room("lobby").publish("last words");
     await settle();
+    world.clock.advance(1);
+    expect(ada.outboxSize).toBe(1);
     const drained = world.relay.drain({ drainMs: 1000, afterMinMs: 100, afterMaxMs: 200 });
     await world.pass(60);
     await drained;
