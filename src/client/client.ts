@@ -5,7 +5,7 @@
  */
 
 import { formatMessageId, parseMessageId } from "../delivery/message-id.ts";
-import { type ProtocolError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { ClientEvent, ClientEvents, EntryChange, HistoryPage, JoinedRoom, UserPresence } from "../session/client-events.ts";
@@ -154,7 +154,7 @@ export class Client {
   async close(): Promise<void> {
     this.#isStarted = false;
     await this.#ready;
-    this.#do(() => this.#engine.stop());
+    this.#do(() => this.#engine.stop(this.#clock.now()));
     for (const answer of this.#answers.values()) answer.reject(new UsageError("CLOSED", "the client was closed"));
     this.#answers.clear();
   }
@@ -195,7 +195,10 @@ export class Client {
         markRead: (offset) => this.#do(() => this.#engine.rooms.markRead(name, offset)),
         history: (options) => this.#ask((now) => this.#engine.rooms.history(name, options, now)) as Promise<HistoryPage>,
         signal: (event, content) => this.#do(() => this.#engine.rooms.signal(name, event, content)),
-        joined: () => this.#engine.rooms.room(name)?.joined,
+        joined: () => {
+          const known = this.#engine.rooms.room(name);
+          return known?.state === "joined" ? known.joined : undefined;
+        },
       });
       this.#rooms.set(name, room);
     }
@@ -278,7 +281,7 @@ export class Client {
       });
     } catch (cause) {
       this.#events.emit("error", {
-        error: new UsageError("OPTION_INVALID", "the token function failed", cause) as unknown as ProtocolError,
+        error: new UsageError("OPTION_INVALID", "the token function failed", cause),
         room: undefined,
       });
     }
@@ -301,6 +304,7 @@ export class Client {
 
   async #ask(command: (now: number) => number): Promise<unknown> {
     await this.#ready;
+    if (this.state === "closed") throw new UsageError("CLOSED", "the client is closed; start it first");
     return new Promise((resolve, reject) => {
       try {
         this.#answers.set(command(this.#clock.now()), { resolve, reject });

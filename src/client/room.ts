@@ -85,7 +85,7 @@ export class Room {
     this.#actions.type("stop");
   }
 
-  /** The user has read everything up to this offset. What was received is told by itself (RCP-2). */
+  /** The user has read everything up to this offset; one beyond what has been received counts as that. What was received is told by itself (RCP-2). */
   markRead(offset: number): void {
     this.#actions.markRead(offset);
   }

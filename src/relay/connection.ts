@@ -8,7 +8,7 @@ import { toContent } from "../session/client-convert.ts";
 import type { Delivery, HelloInfo, PublishOutcome, PublishTicket, ServerEvent } from "../session/server-events.ts";
 import type { DrainOptions } from "../session/server-options.ts";
 import { ServerSession } from "../session/server-session.ts";
-import type { Data, FrameCodec, SharedFrame } from "../session/transmit.ts";
+import type { Data, SharedFrame } from "../session/transmit.ts";
 import type { Profile } from "../wire/codec.ts";
 import { roomTopic, userTopic } from "./broker.ts";
 import type { Hub } from "./hub.ts";
@@ -16,38 +16,7 @@ import { attempt } from "./later.ts";
 import { authenticationCodes, type Principal } from "./options.ts";
 import type { Room, Seat } from "./room.ts";
 import { checkedProfile, RoomDesk } from "./room-desk.ts";
-
-/** What carries a connection. */
-export interface RelayTransport {
-  /** Sends one message. MUST NOT throw, MUST keep the order; after {@link close} it is not called. */
-  send(data: Data): void;
-  /** Closes, with this WebSocket close code and reason (TRN-13). MUST NOT wait for a peer that does not read longer than 5 s. */
-  close(code: number, reason: string): void;
-  /** Bytes that were given to {@link send} and are not on their way yet. */
-  readonly bufferedBytes: number;
-}
-
-/** What is known of a connection when it opens. */
-export interface ConnectionInfo {
-  /** The form of frames, by the subprotocol (TRN-2). */
-  readonly codec: FrameCodec;
-  /** Of the upgrade request, names in lower case. */
-  readonly headers?: ReadonlyMap<string, string>;
-  /** The only `Hello.major` that is taken: 1 on byte streams; absent on WebSocket (TRN-3). */
-  readonly requireMajor?: number;
-}
-
-/** Where a transport tells what comes in. None of these throws; each may call the transport. */
-export interface RelayConnection {
-  /** A message has come, whole. */
-  handleMessage(data: Data): void;
-  /** The transport has room again. */
-  handleWritable(): void;
-  /** The transport has ended. */
-  handleClose(): void;
-  /** The transport cannot go on for this reason, as a frame that is too long (TRN-12) or an unfinished one (TRN-11). */
-  handleFault(error: ProtocolError): void;
-}
+import type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";
 
 export class Connection implements RelayConnection {
   readonly id: string;
@@ -190,6 +159,13 @@ export class Connection implements RelayConnection {
     if (error instanceof ProtocolError && (error.code === "UNAVAILABLE" || error.code === "RATE_LIMITED")) return error;
     this.#hub.config.log.error("failed", { what, connection: this.id, error });
     return new ProtocolError("UNAVAILABLE", "the service cannot do this now");
+  }
+
+  /** A fault of the relay's own: it ends this connection, and no other. */
+  crash(error: unknown): void {
+    this.#hub.config.log.error("fault", { connection: this.id, error });
+    this.#engine.end(new ProtocolError("INTERNAL", "the service failed"));
+    this.#hub.touch(this);
   }
 
   /** Does all that there is to do, as the law of this file says. */
@@ -376,6 +352,7 @@ export class Connection implements RelayConnection {
   /** Presence and members change at once (GBY-6); the connection goes on until it closes. */
   #onGoodbye(): void {
     this.#farewell = "graceful";
+    this.#rooms.end("graceful");
     this.#hub.presence.ended(this, "graceful");
   }
 

@@ -21,7 +21,6 @@ export {
   userTopic,
   type Watermarks,
 } from "./broker.ts";
-export type { ConnectionInfo, RelayConnection, RelayTransport } from "./connection.ts";
 export { MemoryBroker, type MemoryBrokerOptions, type Retention } from "./memory-broker.ts";
 export type {
   ApplicationSignal,
@@ -34,3 +33,4 @@ export type {
   RelayTimes,
 } from "./options.ts";
 export { type BackendPublish, Relay, type RelayStats } from "./relay.ts";
+export type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";

@@ -292,7 +292,7 @@ function unavailable(message: string): PublishOutcome {
 }
 
 /** Keeps a map, whose keys are in the order of their last use, within a bound. */
-export function forgetOldest<K>(map: Map<K, unknown>, bound: number): void {
+function forgetOldest<K>(map: Map<K, unknown>, bound: number): void {
   for (const oldest of map.keys()) {
     if (map.size <= bound) return;
     map.delete(oldest);

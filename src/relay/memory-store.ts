@@ -18,7 +18,7 @@ import {
   userTopic,
   type Watermarks,
 } from "./broker.ts";
-import { type LogBounds, MemoryLog, type Retention } from "./memory-log.ts";
+import { type Decided, type LogBounds, MemoryLog, type Retention } from "./memory-log.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
 
 export interface MemoryBrokerOptions {
@@ -35,6 +35,11 @@ export interface MemoryBrokerOptions {
 
 /** Producers, and users with watermarks, of one room. */
 const maxUsers = 100_000;
+
+const notOpen: Decided = {
+  outcome: { type: "retry", error: new ProtocolError("UNAVAILABLE", "the room is not open here") },
+  entry: undefined,
+};
 
 /** A relay, as the store sees it. */
 export interface MemoryReader {
@@ -100,14 +105,10 @@ export class MemoryStore {
 
   publish(request: PublishRequest, from: MemoryReader): void {
     const log = this.#logs.get(request.room);
-    if (log === undefined) {
-      const error = new ProtocolError("UNAVAILABLE", "the room is not open here");
-      this.#tell(from, "settled", request, { type: "retry", error });
-      return;
-    }
-    const { outcome, entry } = log.publish(request);
-    this.#tell(from, "settled", request, outcome);
-    if (entry !== undefined) this.#appended(request.room, log, entry);
+    const { outcome, entry } = log === undefined ? notOpen : log.publish(request);
+    this.#told.push({ to: from, call: "settled", args: [request, outcome] });
+    if (log !== undefined && entry !== undefined) this.#appended(request.room, log, entry);
+    this.#tell();
   }
 
   append(room: string, given: BackendEntry): Stored {
@@ -168,16 +169,17 @@ export class MemoryStore {
   }
 
   #toReaders<K extends keyof BrokerSink>(room: string, call: K, ...args: Parameters<BrokerSink[K]>): void {
-    for (const reader of this.#readers) if (reader.reads(room)) this.#tell(reader, call, ...args);
+    for (const to of this.#readers) if (to.reads(room)) this.#told.push({ to, call, args });
+    this.#tell();
   }
 
   #toFollowers<K extends keyof BrokerSink>(topic: string, call: K, ...args: Parameters<BrokerSink[K]>): void {
-    for (const reader of this.#readers) if (reader.follows(topic)) this.#tell(reader, call, ...args);
+    for (const to of this.#readers) if (to.follows(topic)) this.#told.push({ to, call, args });
+    this.#tell();
   }
 
-  /** One after the other, also what comes of it: all relays see one order. */
-  #tell<K extends keyof BrokerSink>(to: MemoryReader, call: K, ...args: Parameters<BrokerSink[K]>): void {
-    this.#told.push({ to, call, args });
+  /** One after the other, what comes of it last: all relays see one order. */
+  #tell(): void {
     if (this.#telling === "busy") return;
     this.#telling = "busy";
     try {

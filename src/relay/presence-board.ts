@@ -67,9 +67,9 @@ export class PresenceBoard {
     const atMs = this.#wall();
     const state = strength.includes(mark.state) ? mark.state : PresenceState.ONLINE;
     const { activity, statusText } = mark;
-    this.#link.put(topic, "seen", { type: "seen", atMs }, seenTtlMs);
     this.#link.put(topic, key, { type: "device", session, state, activity, statusText, atMs }, this.#config.limits.presenceTtlMs);
     // Only now, so that the user is not offline in between.
+    this.#link.put(topic, "seen", { type: "seen", atMs }, seenTtlMs);
     this.#back(user, session);
   }
 

@@ -9,6 +9,9 @@ const countedEntries = 256;
 interface Counted {
   readonly offset: number;
   readonly sender: string;
+  /** As they were told last. */
+  delivered: number;
+  read: number;
 }
 
 export class ReceiptCounts {
@@ -20,7 +23,7 @@ export class ReceiptCounts {
 
   /** A new entry of the log. */
   add(offset: number, sender: string): void {
-    if (sender !== "") this.#entries.push({ offset, sender });
+    if (sender !== "") this.#entries.push({ offset, sender, delivered: 0, read: 0 });
     if (this.#entries.length >= 2 * countedEntries) this.#entries = this.#entries.slice(-countedEntries);
   }
 
@@ -36,19 +39,19 @@ export class ReceiptCounts {
     this.#to = 0;
   }
 
-  /** The counts that may have changed since the last call, by sender, the latest first. One pass over the members. */
+  /** The counts that have changed since the last call, by sender, the latest first. One pass over the members. */
   take(members: Iterable<string>, marks: ReadonlyMap<string, Watermarks>): Map<string, Init<ReceiptCount>[]> {
-    const changed = this.#entries.slice(-countedEntries).filter(({ offset }) => offset > this.#from && offset <= this.#to);
+    const moved = this.#entries.slice(-countedEntries).filter(({ offset }) => offset > this.#from && offset <= this.#to);
     this.#from = Number.POSITIVE_INFINITY;
     this.#to = 0;
-    const counts = changed.map(({ offset }) => ({ offset: BigInt(offset), delivered: 0, read: 0 }));
-    if (changed.length > 0) {
+    const counts = moved.map((entry) => ({ entry, delivered: 0, read: 0 }));
+    if (counts.length > 0) {
       for (const member of members) {
         const mark = marks.get(member);
         if (mark === undefined) continue;
-        for (const [i, { offset, sender }] of changed.entries()) {
-          const count = counts[i];
-          if (mark.delivered < offset || count === undefined) break;
+        for (const count of counts) {
+          const { offset, sender } = count.entry;
+          if (mark.delivered < offset) break;
           if (sender === member) continue;
           count.delivered++;
           if (mark.read >= offset) count.read++;
@@ -56,12 +59,13 @@ export class ReceiptCounts {
       }
     }
     const bySender = new Map<string, Init<ReceiptCount>[]>();
-    for (let i = changed.length - 1; i >= 0; i--) {
-      const [entry, count] = [changed[i], counts[i]];
-      if (entry === undefined || count === undefined) continue;
+    for (const { entry, delivered, read } of counts.reverse()) {
+      if (entry.delivered === delivered && entry.read === read) continue;
+      Object.assign(entry, { delivered, read });
+      const told = { offset: BigInt(entry.offset), delivered, read };
       const list = bySender.get(entry.sender);
-      if (list === undefined) bySender.set(entry.sender, [count]);
-      else list.push(count);
+      if (list === undefined) bySender.set(entry.sender, [told]);
+      else list.push(told);
     }
     return bySender;
   }

@@ -18,7 +18,7 @@ import {
   userTopic,
   type Watermarks,
 } from "./broker.ts";
-import { Connection, type ConnectionInfo, type RelayConnection, type RelayTransport } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { Handles } from "./handles.ts";
 import type { Hub } from "./hub.ts";
 import { configOf, type RelayConfig, type RelayOptions } from "./options.ts";
@@ -26,6 +26,7 @@ import { PresenceBoard } from "./presence-board.ts";
 import { Room, signalFrame } from "./room.ts";
 import { checkedContent, type SentPublish } from "./room-desk.ts";
 import { Topics } from "./topics.ts";
+import type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";
 
 /** An entry that a backend stores (LOG-9). */
 export interface BackendPublish {
@@ -234,6 +235,8 @@ export class Relay {
       case "takeover":
         if (connection.session === announcement.session && connection.attempt < announcement.attempt) {
           connection.end(new ProtocolError("SESSION_TAKEN", "another connection of this session has a higher attempt"));
+          // Before the newer one is welcomed.
+          connection.pump();
         }
         break;
       case "revoke":
@@ -292,7 +295,11 @@ export class Relay {
     try {
       for (const connection of this.#touched) {
         this.#touched.delete(connection);
-        connection.pump();
+        try {
+          connection.pump();
+        } catch (error) {
+          connection.crash(error);
+        }
       }
     } finally {
       this.#flushing = "idle";

@@ -238,6 +238,12 @@ export class RoomDesk {
     const mode = publishOnly ? "publishOnly" : "subscribed";
     const seat = room.enter({ connection: this.#connection, user, tail: event.tail, mode, rights }, profile);
     this.#seats.set(room.handle, seat);
+    if (seat.epoch !== state.epoch) {
+      // Entering has come to what changed the log.
+      this.#vacate(room.handle);
+      this.#fail(event.ref, new ProtocolError("UNAVAILABLE", "the log is changing"));
+      return;
+    }
     const { verdict, start } = decideJoin({ ...event, publishOnly }, state, this.#pageEntries);
     this.#tell(seat, event.ref, state, verdict, start);
     this.#flush();

@@ -9,7 +9,7 @@ import type { ErrorCodeName, ProtocolError } from "../errors.ts";
 import { createFrame, type Frame } from "../wire/codec.ts";
 import type { SessionLimits } from "../wire/limits.ts";
 import { fromPosition } from "./client-convert.ts";
-import type { ClientEvent } from "./client-events.ts";
+import type { ClientEvent, UserPresence } from "./client-events.ts";
 import type { ClientTimes } from "./client-options.ts";
 import { type BatchOptions, ClientPublisher } from "./client-publisher.ts";
 import { ClientRequests, type OpenRequest } from "./client-requests.ts";
@@ -46,6 +46,8 @@ export class ClientBook {
   readonly rooms: Map<string, ClientRoom> = new Map();
   readonly handles: Map<number, ClientRoom> = new Map();
   readonly watched: Set<string> = new Set();
+  /** Watches that wait for a snapshot of their users, over connections. */
+  readonly watches: Map<number, ReadonlySet<string>> = new Map();
   /** User id of the principal; empty before the first welcome. */
   user = "";
   /** What the relay accepts; undefined before welcome. */
@@ -75,12 +77,14 @@ export class ClientBook {
   }
 
   /** The room is closed, for this reason; undefined: because the application left. */
-  closed(room: ClientRoom, code: ErrorCodeName | undefined): void {
+  closed(room: ClientRoom, code: ErrorCodeName | undefined, now: number): void {
     this.publisher.roomClosed(room);
     room.joined = undefined;
     for (const waiting of room.leaveRequests.splice(0)) this.answer(waiting, undefined);
     if (room.roster.clear()) this.host.emit({ type: "typing", room: room.name, users: [] });
     this.host.emit({ type: "left", room: room.name, code });
+    // The application has asked for it again in the meantime.
+    if (room.joinRequests.length > 0 && room.input("join")) this.attach(room, now);
   }
 
   attachAll(now: number): void {
@@ -132,6 +136,16 @@ export class ClientBook {
   request(kind: OpenRequest["kind"], request: number, room: string, now: number, make: (ref: number) => Frame): void {
     const ref = this.requests.open({ kind, request, room, deadline: now + this.host.times.requestTimeout });
     this.host.send(make(ref));
+  }
+
+  /** A snapshot has come: answers the watches all of whose users are in it. */
+  answerWatches(marks: readonly UserPresence[]): void {
+    for (const [request, users] of this.watches) {
+      const own = marks.filter(({ user }) => users.has(user));
+      if (own.length < users.size) continue;
+      this.watches.delete(request);
+      this.answer(request, own);
+    }
   }
 
   answer(request: number, result: unknown): void {

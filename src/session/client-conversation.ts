@@ -92,7 +92,7 @@ export class ClientConversation {
       this.#book.answer(request, undefined);
     } else if (room.state === "left") {
       this.#book.answer(request, undefined);
-      this.#book.closed(room, undefined);
+      this.#book.closed(room, undefined, now);
     } else {
       room.leaveRequests.push(request);
       // Without a handle the join is still unanswered: its answer is followed by the leave.
@@ -117,6 +117,8 @@ export class ClientConversation {
     });
     this.#require(createFrame("join", { name: room }));
     this.#require(frame);
+    // What was being written is sent: no stop follows it (TYP-3).
+    this.#book.rooms.get(room)?.typing.stop();
     const { content } = frame.body.value as BodyValue<"publish">;
     const size = content === undefined ? 0 : encodedSize(content);
     const limit = this.#book.limits?.contentBytes ?? contentBytes;
@@ -180,7 +182,7 @@ export class ClientConversation {
     if (this.#book.isOpen) this.#sayPresence(now);
   }
 
-  /** Follows users, also on later connections. Answered by their presences. @throws UsageError OPTION_INVALID above the limit. */
+  /** Follows users, also on later connections. Answered by their presences, as soon as there is a connection. @throws UsageError OPTION_INVALID above the limit. */
   watch(users: readonly string[], now: number): number {
     this.#require(createFrame("watch", { users: [...users] }));
     const most = this.#book.limits?.watchedUsers ?? 256;
@@ -189,15 +191,22 @@ export class ClientConversation {
     }
     for (const user of users) this.#book.watched.add(user);
     const request = this.#nextRequest++;
-    if (this.#book.isOpen)
-      this.#book.request("watch", request, "", now, (ref) => createFrame("watch", { users: [...users] }, { ref }));
-    else this.#book.fail(request, unanswered("there is no connection; the users are watched when there is one"));
+    this.#book.watches.set(request, new Set(users));
+    if (this.#book.isOpen) {
+      this.#book.request("watch", 0, "", now, (ref) => createFrame("watch", { users: [...users] }, { ref }));
+    }
     return request;
   }
 
   unwatch(users: readonly string[]): void {
     this.#require(createFrame("unwatch", { users: [...users] }));
     for (const user of users) this.#book.watched.delete(user);
+    for (const [request, wanted] of this.#book.watches) {
+      if (users.some((user) => wanted.has(user))) {
+        this.#book.watches.delete(request);
+        this.#book.fail(request, unanswered("a user is not watched any more"));
+      }
+    }
     if (this.#book.isOpen) this.#book.host.send(createFrame("unwatch", { users: [...users] }));
   }
 
@@ -230,7 +239,7 @@ export class ClientConversation {
     this.#book.publisher.stop();
   }
 
-  disconnected(): void {
+  disconnected(now: number): void {
     this.#book.isOpen = false;
     this.#book.limits = undefined;
     this.#book.handles.clear();
@@ -248,7 +257,7 @@ export class ClientConversation {
       if (room.roster.clear()) this.#book.host.emit({ type: "typing", room: room.name, users: [] });
       const wasLeaving = room.state === "leaving";
       room.input("detach");
-      if (wasLeaving) this.#book.closed(room, undefined);
+      if (wasLeaving) this.#book.closed(room, undefined, now);
     }
   }
 

@@ -3,7 +3,7 @@
  * times are ms since 1970-01-01T00:00:00Z; message ids are UUIDs in text form (MID-5).
  */
 
-import type { ErrorCodeName, ProtocolError } from "../errors.ts";
+import type { ErrorCodeName, ProtocolError, UsageError } from "../errors.ts";
 import type { ClientState, EntryState } from "./transitions.ts";
 
 /** What a message says (PUB-3). */
@@ -43,7 +43,7 @@ export interface Message {
   readonly content: MessageContent | undefined;
   /** Id of the message that this one is about; undefined where it is about none. */
   readonly target: string | undefined;
-  /** Published by this session. */
+  /** Published by this client's user, on whichever device. */
   readonly own: boolean;
 }
 
@@ -135,6 +135,7 @@ export interface EntryChange {
   readonly id: string;
   readonly state: EntryState;
   /** With `stored`: its place in the log. */
+  readonly epoch?: number;
   readonly offset?: number;
   readonly timeMs?: number;
   /** With `failed`, and with `sent` after a retryable rejection: why. */
@@ -179,7 +180,7 @@ export interface ClientEvents {
     readonly content: MessageContent | undefined;
   };
   /** Something went wrong that no request or entry stands for. */
-  error: { readonly error: ProtocolError; readonly room: string | undefined };
+  error: { readonly error: ProtocolError | UsageError; readonly room: string | undefined };
   /** A request is answered. `result` is of the form that its command states. */
   answer: { readonly request: number; readonly result: unknown; readonly error: ProtocolError | undefined };
 }

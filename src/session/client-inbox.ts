@@ -138,12 +138,12 @@ export class ClientInbox {
       this.#book.host.emit({ type: "gap", room: room.name, first, last, reason });
     },
     joined: (joined, now, ref) => this.#joined(joined, now, ref),
-    left: (left, _now, ref) => {
+    left: (left, now, ref) => {
       const answered = this.#book.requests.close(ref);
       const room = this.#book.handles.get(left.room);
       if (room?.input("left") !== true) return;
       this.#book.publisher.roomClosed(room);
-      this.#book.closed(room, answered === undefined ? errorCodeName(left.code) : undefined);
+      this.#book.closed(room, answered === undefined ? errorCodeName(left.code) : undefined, now);
     },
     error: (info, now, ref) => this.#error(info, now, ref),
     page: (page, _now, ref) => {
@@ -187,7 +187,7 @@ export class ClientInbox {
       const marks = toPresences(presence).filter(({ user }) => this.#book.watched.has(user));
       const request = presence.snapshot ? this.#book.requests.close(ref) : undefined;
       if (marks.length > 0) this.#book.host.emit({ type: "presence", marks, snapshot: presence.snapshot });
-      if (request !== undefined) this.#book.answer(request.request, marks);
+      if (request !== undefined) this.#book.answerWatches(marks);
     },
     signal: (signal) => {
       const room = this.#book.handles.get(signal.room);
@@ -274,18 +274,21 @@ export class ClientInbox {
       this.#book.publisher.roomClosed(room);
       if (room.state === "leaving") {
         room.input("refused");
-        this.#book.closed(room, undefined);
+        this.#book.closed(room, undefined, now);
       } else if (error.retry === "never" || error.retry === "reauthenticate") {
         room.input("refused");
         for (const waiting of room.joinRequests.splice(0)) this.#book.fail(waiting, error);
-        this.#book.closed(room, error.code);
+        this.#book.closed(room, error.code, now);
       } else {
         room.input("detach");
         const backoff = this.#book.host.random() * Math.min(30_000, 1000 * 2 ** Math.min(this.#book.joinFailures++, 30));
         this.#book.joinAt = Math.min(this.#book.joinAt, now + (error.retryAfterMs || backoff));
       }
     } else if (request.kind === "leave" && room !== undefined) {
-      if (room.input("refused")) this.#book.closed(room, undefined);
+      if (room.input("refused")) this.#book.closed(room, undefined, now);
+    } else if (request.kind === "watch") {
+      for (const waiting of this.#book.watches.keys()) this.#book.fail(waiting, error);
+      this.#book.watches.clear();
     } else if (request.request !== 0) {
       this.#book.fail(request.request, error);
     } else {

@@ -156,7 +156,12 @@ export class ClientPublisher {
         if (acked.offset === 0) this.#settle(entry, "voided", {});
         else {
           const cancelFailed = entry.state === "voiding";
-          this.#settle(entry, "stored", { offset: acked.offset, timeMs: acked.timeMs, ...(cancelFailed && { cancelFailed }) });
+          this.#settle(entry, "stored", {
+            epoch: entry.epoch,
+            offset: acked.offset,
+            timeMs: acked.timeMs,
+            ...(cancelFailed && { cancelFailed }),
+          });
         }
       }
     });

@@ -121,11 +121,11 @@ export class ClientSession {
   }
 
   /** Ends for good, until {@link start}. */
-  stop(): void {
+  stop(now: number): void {
     const wasOpen = this.#isWelcome;
     if (!this.#input("stop")) return;
     if (wasOpen) this.#send(createFrame("goodbye", { retry: Retry.NEVER }));
-    this.#detach(ownClose);
+    this.#detach(now, ownClose);
   }
 
   /** The token for the next hello; on a living connection it is told at once (AUT-5). */
@@ -379,7 +379,7 @@ export class ClientSession {
   /** The connection is over; what follows is in the verdict (LIV-6, LIV-8). */
   #lost(verdict: EndVerdict, now: number, close?: Transmit): void {
     const error = this.#endError;
-    this.#detach(close);
+    this.#detach(now, close);
     const isTaken = error?.code === "SESSION_TAKEN";
     if (isTaken) this.#takeNewSession();
     const comeback = this.#backoff.next(isTaken ? { retry: "after", retryAfterMs: 0 } : verdict, now);
@@ -406,14 +406,14 @@ export class ClientSession {
     this.#outbox.setSession(bytes, attempt);
   }
 
-  #detach(close: Transmit | undefined): void {
+  #detach(now: number, close: Transmit | undefined): void {
     const hadTransport = this.#isConnected || this.#state === "connecting" || this.#state === "closed";
     if (close !== undefined && hadTransport) this.#transmits.push(close);
     this.#timers.clearAll();
     this.#end = undefined;
     this.#endError = undefined;
     this.#heartbeat.stop();
-    this.#conversation.disconnected();
+    this.#conversation.disconnected(now);
   }
 
   #send(frame: Frame): void {

@@ -3,7 +3,8 @@
  * (RCP-6, TYP-4, PRS-9, MBR-1, SIG-3). A sole change after a quiet time goes at once.
  */
 
-import { createFrame, type Frame, type FrameOf, type TypingMark } from "../wire/codec.ts";
+import { createFrame, encodedSize, type Frame, type FrameOf, type TypingMark } from "../wire/codec.ts";
+import { clientFrameBytes } from "../wire/limits.ts";
 import { SharedFrame } from "./transmit.ts";
 
 /** Marks of one frame at most (schema). */
@@ -26,11 +27,20 @@ export class Coalescer {
   readonly #intervalMs: number;
   /** Slots with something that waits, or whose interval is not over. In the order of their first frames. */
   readonly #slots = new Map<string, Slot>();
+  /** Nothing may go before, in ms: found by the last look at all slots. */
+  #idleUntil = Number.POSITIVE_INFINITY;
+  /** From how many slots on those that are over are removed. */
+  #sweepAt = 64;
   /** Signals have no interval: the latest of each key. */
   readonly #signals = new Map<string, { readonly room: number; readonly frame: SharedFrame }>();
 
   constructor(intervalMs: number) {
     this.#intervalMs = intervalMs;
+  }
+
+  /** Keys that are held. */
+  get size(): number {
+    return this.#slots.size + this.#signals.size;
   }
 
   /** Takes a frame. Its key is its body and room; of a signal also sender and name. */
@@ -53,9 +63,11 @@ export class Coalescer {
     const key = `${body.case} ${room}`;
     let slot = this.#slots.get(key);
     if (slot === undefined) {
+      this.#sweep(now);
       slot = { key, room, waiting: undefined, notBefore: now };
       this.#slots.set(key, slot);
     }
+    this.#idleUntil = Math.min(this.#idleUntil, slot.notBefore);
     const { waiting } = slot;
     if (waiting === undefined) slot.waiting = { frame: shared, since: now };
     else slot.waiting = { frame: new SharedFrame(merged(shortened(waiting, now), shared.frame)), since: now };
@@ -67,29 +79,28 @@ export class Coalescer {
       this.#signals.delete(key);
       return frame;
     }
+    if (now < this.#idleUntil) return undefined;
+    let next = Number.POSITIVE_INFINITY;
     for (const slot of this.#slots.values()) {
-      if (slot.notBefore > now) continue;
       const { waiting } = slot;
-      if (waiting === undefined) {
-        this.#slots.delete(slot.key);
+      if (waiting === undefined) continue;
+      if (slot.notBefore > now) {
+        next = Math.min(next, slot.notBefore);
         continue;
       }
       slot.waiting = undefined;
-      slot.notBefore = now + this.#intervalMs;
       const frame = shortened(waiting, now);
       if (frame.body.case === "typing" && frame.body.value.marks.length === 0) continue;
+      slot.notBefore = now + this.#intervalMs;
       return frame === waiting.frame.frame ? waiting.frame : new SharedFrame(frame);
     }
+    this.#idleUntil = next;
     return undefined;
   }
 
-  /** When something that waits may go; undefined where nothing waits for time. */
-  due(now: number): number | undefined {
-    let due: number | undefined;
-    for (const slot of this.#slots.values()) {
-      if (slot.waiting !== undefined && slot.notBefore > now && (due === undefined || slot.notBefore < due)) due = slot.notBefore;
-    }
-    return due;
+  /** When something that waits may go, once {@link take} has nothing more; undefined where nothing waits. */
+  get due(): number | undefined {
+    return this.#idleUntil === Number.POSITIVE_INFINITY ? undefined : this.#idleUntil;
   }
 
   /** Nothing of this room goes any more: it was joined again, or left. */
@@ -101,6 +112,15 @@ export class Coalescer {
   clear(): void {
     this.#slots.clear();
     this.#signals.clear();
+    this.#idleUntil = Number.POSITIVE_INFINITY;
+  }
+
+  /** Removes slots whose interval is over: each is looked at a constant number of times on average. */
+  #sweep(now: number): void {
+    if (this.#slots.size < this.#sweepAt) return;
+    for (const slot of this.#slots.values())
+      if (slot.waiting === undefined && slot.notBefore <= now) this.#slots.delete(slot.key);
+    this.#sweepAt = 2 * this.#slots.size + 64;
   }
 }
 
@@ -158,10 +178,14 @@ function mergedMembers(older: FrameOf<"members">, newer: FrameOf<"members">): Fr
     exited.add(user);
   }
   const { room, count } = newer.body.value;
-  return createFrame("members", {
+  const frame = createFrame("members", {
     room,
     count,
     entered: [...entered.values()].slice(-maxMarks),
     exited: [...exited].slice(-maxMarks),
   });
+  // LIM-3. The members are shared with frames to others, so they are copied.
+  if (encodedSize(frame) > clientFrameBytes)
+    frame.body.value.entered = frame.body.value.entered.map(({ profile: _, ...rest }) => rest);
+  return frame;
 }

@@ -3,21 +3,13 @@
  */
 
 import type { AckRun } from "../delivery/ack-tracker.ts";
-import { type ErrorCodeName, type ProcessedName, ProtocolError, type RetryName, type ScopeName, verdicts } from "../errors.ts";
-import { createFrame, type ErrorCode, type FrameOf, Processed, Retry, Scope } from "../wire/codec.ts";
+import { type ErrorCodeName, ProtocolError, type ScopeName, verdicts } from "../errors.ts";
+import { createFrame, type ErrorCode, type FrameOf, Retry } from "../wire/codec.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
+import { fromError } from "./client-convert.ts";
 import type { Acceptance, JoinedInfo, PageInfo } from "./server-events.ts";
 import type { DrainOptions, ServerSessionOptions } from "./server-options.ts";
 import { binaryCodec } from "./transmit.ts";
-
-const retries: Readonly<Record<RetryName, Retry>> = {
-  never: Retry.NEVER,
-  now: Retry.NOW,
-  after: Retry.AFTER,
-  reauthenticate: Retry.REAUTHENTICATE,
-};
-const scopes: Readonly<Record<ScopeName, Scope>> = { frame: Scope.FRAME, room: Scope.ROOM, connection: Scope.CONNECTION };
-const processed: Readonly<Record<ProcessedName, Processed>> = { no: Processed.NO, maybe: Processed.MAYBE, yes: Processed.YES };
 
 /** What an error is about. */
 export interface ErrorSubject {
@@ -32,11 +24,8 @@ export function errorFrame(error: ProtocolError, { ref = 0, room = 0, seq = 0, n
   return createFrame(
     "error",
     {
-      code: codeNumber(error.code),
-      retry: retries[error.retry],
+      ...fromError(error),
       retryAfterMs: bounded32(error.retryAfterMs),
-      scope: scopes[error.scope],
-      processed: processed[error.processed],
       message: shortText(error.message),
       room,
       seq: BigInt(seq),
@@ -67,7 +56,7 @@ export function withScope(error: ProtocolError, scope: ScopeName): ProtocolError
 }
 
 /** At most 1,024 bytes of well-formed text: 3 bytes for each of 340 units at most. */
-export function shortText(text: string): string {
+function shortText(text: string): string {
   return text.slice(0, 340).replace(/[\ud800-\udfff]/g, "?");
 }
 
@@ -91,8 +80,9 @@ export function joinedFrame(info: JoinedInfo, start: number): FrameOf<"joined"> 
       verdict: info.verdict,
       epoch: BigInt(log.epoch),
       start: BigInt(start),
-      head: BigInt(log.head),
-      firstRetained: BigInt(log.firstRetained),
+      // Delivery may stand behind what retention has left, or before what the log's state knew of: start lies between them (RES-5).
+      head: BigInt(Math.max(log.head, start - 1)),
+      firstRetained: BigInt(Math.min(log.firstRetained, start)),
       nextSeq: BigInt(info.nextSeq),
       durability: info.durability,
       rights: [...info.rights],
@@ -106,7 +96,8 @@ export function joinedFrame(info: JoinedInfo, start: number): FrameOf<"joined"> 
     { ref: info.ref },
   );
   if (binaryCodec.encode(frame).length > clientFrameBytes) {
-    for (const member of frame.body.value.members) delete member.profile;
+    // Copies: the members are shared with frames to others.
+    frame.body.value.members = frame.body.value.members.map(({ profile: _, ...rest }) => rest);
   }
   return frame;
 }

@@ -42,6 +42,8 @@ export class ServerOutput {
   #spent = 0;
   /** Rooms with entries to be read from the log. */
   readonly #behind = new Set<ServerRoom>();
+  /** `stuck`: none of them could be read, and nothing has changed since. */
+  #reading: "possible" | "stuck" = "possible";
   #reads = 0;
 
   constructor(options: OutputOptions) {
@@ -80,13 +82,15 @@ export class ServerOutput {
   }
 
   /** When an ephemeral frame that waits may go. */
-  coalesceDue(now: number): number | undefined {
-    return this.#coalescer.due(now);
+  get coalesceDue(): number | undefined {
+    return this.#coalescer.due;
   }
 
   /** A total at or below an earlier one changes nothing (CRD-3). */
   grant(total: number): void {
-    if (total > this.#granted) this.#granted = total;
+    if (total <= this.#granted) return;
+    this.#granted = total;
+    this.#reading = "possible";
   }
 
   /** A live entry: goes out if it is the next one and fits; otherwise the room is behind. */
@@ -94,7 +98,7 @@ export class ServerOutput {
     if (room.mode === "publishOnly" || room.state === "closed") return;
     if (offset > room.head) room.head = offset;
     if (offset === room.next && room.reading === 0) this.#push(room, offset, frame);
-    if (room.isBehind) this.#behind.add(room);
+    if (room.isBehind) this.catchUp(room);
   }
 
   /** Entries from the log, ascending. What does not fit is read again when it does. */
@@ -112,14 +116,18 @@ export class ServerOutput {
 
   /** Has the room read from the log, if it is behind. */
   catchUp(room: ServerRoom): void {
-    if (room.isBehind) this.#behind.add(room);
-    else this.#behind.delete(room);
+    if (!room.isBehind) this.#behind.delete(room);
+    else if (!this.#behind.has(room)) {
+      this.#behind.add(room);
+      this.#reading = "possible";
+    }
   }
 
   /** Takes back what waits of a room: it is left, or joined anew (RES-8). Delivery stands where it stood before that. */
   takeBack(room: ServerRoom): void {
     const { first, bytes } = this.#chats.purge(room);
     this.#spent -= bytes;
+    this.#reading = "possible";
     if (first !== undefined) room.next = first;
     room.reading = 0;
     this.#behind.delete(room);
@@ -128,6 +136,7 @@ export class ServerOutput {
 
   /** A read that is wanted now: a room is behind, and there is credit and room for its next chat. The rooms take turns. */
   takeRead(): (ServerEvent & { readonly type: "read" }) | undefined {
+    if (this.#reading === "stuck") return undefined;
     const queued = this.#chats.bytes;
     const capacity = this.#options.chatQueueBytes - queued;
     if (capacity <= 0) return undefined;
@@ -145,6 +154,7 @@ export class ServerOutput {
         maxBytes: Math.min(capacity, credit, clientFrameBytes),
       };
     }
+    this.#reading = "stuck";
     return undefined;
   }
 
@@ -187,7 +197,10 @@ export class ServerOutput {
       return pong;
     }
     this.flushAcks();
-    return this.#control.shift() ?? this.#coalescer.take(now)?.in(codec) ?? this.#chats.shift(codec);
+    const first = this.#control.shift() ?? this.#coalescer.take(now)?.in(codec);
+    if (first !== undefined) return first;
+    this.#reading = "possible";
+    return this.#chats.shift(codec);
   }
 
   /** Entries that the log has lost are told as a gap, in their place among the chats (RES-7). */

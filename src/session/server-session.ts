@@ -6,8 +6,8 @@
  */
 
 import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError, UsageError } from "../errors.ts";
-import { checkFrame, createFrame, encodedSize, type Frame, type Init, type PresenceMark } from "../wire/codec.ts";
-import { maxSafeInteger, preAuthFrameBytes, preAuthQueueBytes } from "../wire/limits.ts";
+import { checkFrame, createFrame, type Frame, type Init, type PresenceMark } from "../wire/codec.ts";
+import { maxSafeInteger, preAuthFrameBytes } from "../wire/limits.ts";
 import type {
   Acceptance,
   Delivery,
@@ -30,6 +30,7 @@ import {
   welcomeFrame,
   withScope,
 } from "./server-frames.ts";
+import { HeldFrames } from "./server-held.ts";
 import type { DrainOptions, ServerSessionOptions } from "./server-options.ts";
 import { ServerOutput } from "./server-output.ts";
 import { settle } from "./server-publishing.ts";
@@ -37,7 +38,6 @@ import { Fifo } from "./server-queues.ts";
 import { Receiver, type ReceiverPort } from "./server-receiver.ts";
 import type { ServerRoom } from "./server-room.ts";
 import { ServerRooms } from "./server-rooms.ts";
-import { mayReceive } from "./server-rules.ts";
 import { Timers } from "./timers.ts";
 import { nextServerState, type ServerInput, type ServerState } from "./transitions.ts";
 import type { Data, SharedFrame, Transmit } from "./transmit.ts";
@@ -52,9 +52,7 @@ export class ServerSession {
   readonly #events = new Fifo<ServerEvent>();
   readonly #timers = new Timers<TimerKind>(["dead", "auth", "expiry", "drain", "ping", "coalesce"]);
   #state: ServerState = "open";
-  /** Frames that came before welcome (SES-4), and their bytes. */
-  #held: Frame[] = [];
-  #heldBytes = 0;
+  readonly #held = new HeldFrames();
   /** `expired`: a refresh is being decided (AUT-4). */
   #token: "valid" | "expired" = "valid";
   #features: readonly string[] = [];
@@ -92,7 +90,7 @@ export class ServerSession {
 
   /** The transport is open. */
   handleOpen(now: number): void {
-    this.#require("open");
+    if (this.#state !== "open") throw misuse(`opened while ${this.#state}`);
     this.#timers.set("auth", now + this.#options.times.authTimeout);
   }
 
@@ -112,8 +110,10 @@ export class ServerSession {
       return;
     }
     if (this.#state === "open") this.#first(frame, now);
-    else if (this.#state === "authenticating") this.#hold(frame, data);
-    else {
+    else if (this.#state === "authenticating") {
+      const refused = this.#held.add(frame, data);
+      if (refused !== undefined) this.#end(refused.error, refused.ref);
+    } else {
       this.#heard(now);
       this.#receiver.receive(frame, now);
     }
@@ -170,9 +170,7 @@ export class ServerSession {
     this.#timers.clear("auth");
     this.#expireAt(acceptance.expiresInMs ?? 0, now);
     this.#heard(now);
-    const held = this.#held;
-    this.#held = [];
-    for (const frame of held) this.#receiver.receive(frame, now);
+    for (const frame of this.#held.takeAll()) this.#receiver.receive(frame, now);
   }
 
   /** The answer to a request, with scope FRAME (FRM-7); with ref 0 to hello: it ends the connection (FRM-4). */
@@ -194,7 +192,7 @@ export class ServerSession {
     this.#output.takeBack(room);
     room.mode = info.publishOnly ? "publishOnly" : "subscribed";
     room.rights = new Set(info.rights);
-    const start = info.start ?? room.next;
+    const start = info.start ?? (info.publishOnly ? info.log.head + 1 : room.next);
     // One that only tells new rights leaves publishing alone (PUB-19).
     const head = Math.max(info.announced, info.log.head);
     if (info.start === undefined) room.head = Math.max(room.head, head);
@@ -295,7 +293,7 @@ export class ServerSession {
   pollTransmit(now: number): Transmit | undefined {
     const transmit = this.#output.take(now);
     if (transmit === undefined && this.#state !== "closed") {
-      const due = this.#output.coalesceDue(now);
+      const due = this.#output.coalesceDue;
       if (due === undefined) this.#timers.clear("coalesce");
       else this.#timers.set("coalesce", due);
     }
@@ -337,22 +335,6 @@ export class ServerSession {
     });
   }
 
-  /** Frames wait for authentication; what could never be executed after it ends the connection now (SES-4). */
-  #hold(frame: Frame, data: Data): void {
-    const { body } = frame;
-    const frames = body.case === "batch" ? [frame, ...body.value.frames] : [frame];
-    for (const each of frames) {
-      if (each.body.case === undefined || mayReceive(each.body.case, this.#state)) continue;
-      return this.#end(remote("UNEXPECTED_FRAME", `${each.body.case} before welcome (FRM-4)`), each.ref);
-    }
-    if (body.case === undefined && !frame.mustUnderstand) return;
-    this.#heldBytes += typeof data === "string" ? encodedSize(frame) : data.length;
-    if (this.#heldBytes > preAuthQueueBytes) {
-      return this.#end(remote("LIMIT_EXCEEDED", "too much waits for authentication (SES-4)", "connection"), frame.ref);
-    }
-    this.#held.push(frame);
-  }
-
   /** Each frame is life (LIV-4). */
   #heard(now: number): void {
     this.#timers.set("ping", now + this.#options.times.pingAfter);
@@ -384,7 +366,7 @@ export class ServerSession {
 
   #finish(error: ProtocolError | undefined): void {
     this.#timers.clearAll();
-    this.#held = [];
+    this.#held.takeAll();
     this.#events.push({ type: "closed", error });
   }
 
@@ -398,10 +380,6 @@ export class ServerSession {
     if (this.#state === "closed") return false;
     if (this.#state !== "ready" && this.#state !== "draining") throw misuse(`a command while ${this.#state}`);
     return true;
-  }
-
-  #require(state: ServerState): void {
-    if (this.#state !== state) throw misuse(`${state} is wanted, not ${this.#state}`);
   }
 
   #wall(): bigint {

@@ -123,7 +123,7 @@ describe("the connection (SES)", () => {
 
   it("says goodbye and closes with 1000 when the application ends it (GBY-6)", () => {
     const client = new ClientHarness().connect();
-    client.session.stop();
+    client.session.stop(client.now);
     client.pump().advance(600_000);
     expect(client.framesOf("goodbye")).toHaveLength(1);
     expect(client.closed).toEqual([{ code: 1000, reason: "" }]);
@@ -234,6 +234,32 @@ describe("rooms (ROM, RES)", () => {
     );
     client.advance(500);
     expect(client.framesOf("join")).toHaveLength(2);
+  });
+
+  it("a join that follows a leave at once is a new one", () => {
+    const client = joined();
+    client.session.rooms.leave("lobby", client.now);
+    const request = client.session.rooms.join("lobby", {}, client.now);
+    client.pump().receive("left", { room: 1 }, client.framesOf("leave")[0]?.ref ?? 0);
+    expect(client.framesOf("join")).toHaveLength(2);
+    client.admit("lobby", { verdict: 2 });
+    expect(client.eventsOf("answer").at(-1)).toMatchObject({ request, error: undefined });
+  });
+
+  it("a watch without a connection is answered when there is one (PRS-7)", () => {
+    const client = new ClientHarness();
+    const request = client.session.rooms.watch(["bob"], client.now);
+    client.connect();
+    client.receive("presence", { snapshot: true, marks: [{ user: "bob", state: 3 }] }, client.framesOf("watch")[0]?.ref ?? 0);
+    expect(client.eventsOf("answer")).toMatchObject([{ request, result: [{ user: "bob", state: "busy" }] }]);
+  });
+
+  it("a publish ends typing without a frame (TYP-3)", () => {
+    const client = joined();
+    client.session.rooms.type("lobby", "press", client.now);
+    client.publish("lobby", "done");
+    client.advance(10_000);
+    expect(client.framesOf("typing")).toHaveLength(1);
   });
 
   it("shows a message once, also across a reset (MID-6)", () => {

@@ -21,7 +21,7 @@ import {
 } from "../../src/wire/codec.ts";
 import { defaultRelayLimits, defaultTimes, maxSafeInteger } from "../../src/wire/limits.ts";
 
-export const allRights: readonly Right[] = [Right.READ, Right.PUBLISH, Right.REDACT, Right.SIGNAL];
+const allRights: readonly Right[] = [Right.READ, Right.PUBLISH, Right.REDACT, Right.SIGNAL];
 
 /** A handle that {@link Engine.ready} opens. */
 export const room = 7;
@@ -155,7 +155,7 @@ export class Engine {
 
   /** Bodies of this kind that went out since the last call. */
   out<C extends BodyCase>(bodyCase: C): BodyValue<C>[] {
-    return this.frames(bodyCase).map((frame) => frame.body.value as BodyValue<C>);
+    return this.frames(bodyCase).map((frame) => (frame.body as { value: unknown }).value as BodyValue<C>);
   }
 
   frames<C extends BodyCase>(bodyCase: C): FrameOf<C>[] {
@@ -173,7 +173,9 @@ export class Engine {
 
   publish(seq: number, init: Init<BodyValue<"publish">> = {}): PublishEvent | undefined {
     const content = { body: { case: "text" as const, value: "hi" } };
-    this.send("publish", { room, seq: BigInt(seq), id: new Uint8Array(16).fill(seq), content, ...init });
+    this.send("publish", { room, seq: BigInt(seq), id: new Uint8Array(16).fill(seq), content, ...init } as Init<
+      BodyValue<"publish">
+    >);
     return this.take("publish").at(-1);
   }
 

@@ -1,0 +1,396 @@
+import { describe, expect, test } from "vitest";
+import { ProtocolError, UsageError } from "../../src/errors.ts";
+import type {
+  Announcement,
+  BrokerLink,
+  BrokerSink,
+  LogSlice,
+  PublishOutcome,
+  PublishRequest,
+  RoomLog,
+} from "../../src/relay/broker.ts";
+import { MemoryBroker, type MemoryBrokerOptions } from "../../src/relay/memory-broker.ts";
+import { type Chat, ChatKind, createFrame, Durability, PresenceState } from "../../src/wire/codec.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { fakeRandom, id } from "./peer.ts";
+
+interface Told {
+  readonly settled: [PublishRequest, PublishOutcome][];
+  readonly appended: [string, number, number][];
+  readonly entries: Chat[];
+  readonly other: unknown[][];
+}
+
+function attach(broker: MemoryBroker): { link: BrokerLink; told: Told } {
+  const told: Told = { settled: [], appended: [], entries: [], other: [] };
+  const sink: BrokerSink = {
+    settled: (request, outcome) => void told.settled.push([request, outcome]),
+    appended: (room, entry, firstRetained) => {
+      told.appended.push([room, Number(entry.offset), firstRetained]);
+      told.entries.push(entry);
+    },
+    epochChanged: (room, log) => void told.other.push(["epoch", room, log.epoch]),
+    receipt: (room, user, marks) => void told.other.push(["receipt", room, user, marks.delivered, marks.read]),
+    changed: (topic, key, value) => void told.other.push(["changed", topic, key, value?.type]),
+    announced: (topic, announcement: Announcement) => void told.other.push(["announced", topic, announcement.type]),
+  };
+  return { link: broker.attach(sink), told };
+}
+
+function setup(options: Partial<MemoryBrokerOptions> = {}): {
+  clock: FakeClock;
+  broker: MemoryBroker;
+  link: BrokerLink;
+  told: Told;
+} {
+  const clock = new FakeClock();
+  const broker = new MemoryBroker({ clock, random: fakeRandom(), ...options });
+  return { clock, broker, ...attach(broker) };
+}
+
+function request(seq: number, n = seq, more: Partial<PublishRequest> = {}): PublishRequest {
+  return {
+    room: "r",
+    producer: "p",
+    seq,
+    id: id(n),
+    sender: "ada",
+    profile: undefined,
+    kind: ChatKind.UNSPECIFIED,
+    content: text(`m${n}`),
+    target: new Uint8Array(),
+    mayRedact: false,
+    reject: undefined,
+    ...more,
+  };
+}
+
+function text(value: string): Chat["content"] {
+  return createFrame("chat", { content: { body: { case: "text", value } } }).body.value.content;
+}
+
+/** What became of it, in short. */
+function publish({ link, told }: { link: BrokerLink; told: Told }, ...args: Parameters<typeof request>): string {
+  const given = request(...args);
+  link.publish(given);
+  const [settled, outcome] = told.settled.at(-1) ?? [];
+  expect(settled).toBe(given);
+  switch (outcome?.type) {
+    case "stored":
+      return `stored ${outcome.offset}`;
+    case "rejected":
+      return outcome.code;
+    case "conflict":
+    case "outOfOrder":
+      return `${outcome.type} ${outcome.nextSeq}`;
+    default:
+      return outcome?.type ?? "nothing";
+  }
+}
+
+const now = <T>(value: T | Promise<T>): T => {
+  if (value instanceof Promise) throw new Error("a broker in memory answers at once");
+  return value;
+};
+const offsets = (slice: LogSlice): number[] => slice.entries.map((entry) => Number(entry.offset));
+
+describe("the decision (PUB-7)", () => {
+  test("each line of its table", () => {
+    const world = setup({ retention: { maxEntries: 1000 } });
+    world.link.open("r");
+    expect([publish(world, 1), publish(world, 2)]).toEqual(["stored 1", "stored 2"]);
+    expect([publish(world, 4), publish(world, 9, 2)]).toEqual(["outOfOrder 3", "stored 2"]);
+    expect([publish(world, 1), publish(world, 1, 2)]).toEqual(["stored 1", "stored 2"]);
+    expect(publish(world, 2, 77)).toBe("conflict 3");
+    expect([publish(world, 3, 1), publish(world, 4)]).toEqual(["stored 1", "stored 3"]);
+    for (let seq = 5; seq <= 300; seq++) publish(world, seq);
+    expect([publish(world, 1, 999), publish(world, 1, 1)]).toEqual(["forgotten", "forgotten"]);
+    expect(world.told.appended).toHaveLength(299);
+  });
+
+  test("final rejections and voids are recorded, use the seq up, and store nothing (PUB-11, PUB-12)", () => {
+    const world = setup();
+    world.link.open("r");
+    const reject = { code: "REJECTED", message: "no" } as const;
+    expect(publish(world, 1, 1, { reject })).toBe("REJECTED");
+    expect(publish(world, 1, 1)).toBe("REJECTED");
+    expect(publish(world, 2, 2, { kind: ChatKind.VOID, content: undefined })).toBe("voided");
+    expect(publish(world, 2, 2)).toBe("voided");
+    expect(publish(world, 3, 3)).toBe("stored 1");
+    expect(publish(world, 3, 3, { kind: ChatKind.VOID, content: undefined })).toBe("stored 1");
+    expect(publish(world, 5, 5, { reject })).toBe("outOfOrder 4");
+    expect(world.told.appended).toHaveLength(1);
+  });
+
+  test("producers are apart, and forgotten only after the dedup window (PUB-9)", () => {
+    const world = setup({ dedupWindowS: 10 });
+    world.link.open("r");
+    publish(world, 1);
+    expect(publish(world, 1, 50, { producer: "q" })).toBe("stored 2");
+    world.clock.advance(9_999);
+    expect(now(world.link.producer("r", "p")).nextSeq).toBe(2);
+    publish(world, 2);
+    world.clock.wallOffset += 1e9;
+    world.clock.advance(9_999);
+    expect(now(world.link.producer("r", "p")).nextSeq).toBe(3);
+    world.clock.advance(1);
+    expect(now(world.link.producer("r", "p")).nextSeq).toBe(1);
+  });
+
+  test("the last seq cannot be used up, and is not final", () => {
+    const world = setup();
+    world.link.open("r");
+    expect(publish(world, Number.MAX_SAFE_INTEGER)).toBe("outOfOrder 1");
+    world.link.publish(request(1, 1, { room: "not open" }));
+    expect(world.told.settled.at(-1)?.[1].type).toBe("retry");
+  });
+
+  test("entries of a backend are stored once as long as they are retained (PUB-14)", () => {
+    const { link, told } = setup({ retention: { maxEntries: 2 } });
+    const entry = { id: id(1), sender: "", kind: ChatKind.UNSPECIFIED, content: text("x"), target: new Uint8Array() };
+    const first = now(link.append("r", entry));
+    expect(first.offset).toBe(1);
+    expect(now(link.append("r", entry))).toEqual(first);
+    for (const n of [2, 3]) link.append("r", { ...entry, id: id(n) });
+    expect(now(link.append("r", entry)).offset).toBe(4);
+    expect(told.appended).toEqual([]);
+  });
+});
+
+describe("the log", () => {
+  test("offsets are contiguous, times never fall (LOG-2, LOG-4)", () => {
+    const world = setup();
+    world.link.open("r");
+    publish(world, 1);
+    world.clock.wallOffset -= 3_600_000;
+    publish(world, 2);
+    world.clock.wallOffset += 7_200_000;
+    publish(world, 3);
+    const times = world.told.entries.map((entry) => Number(entry.timeMs));
+    expect(times[1]).toBe(times[0]);
+    expect(times[2]).toBe((times[0] ?? 0) + 3_600_000);
+  });
+
+  test("reads are contiguous, adjacent to their anchor, and bounded (HIS-3)", () => {
+    const world = setup({ retention: { maxEntries: 5 } });
+    const { link } = world;
+    link.open("r");
+    for (let seq = 1; seq <= 8; seq++) publish(world, seq);
+    const read = (query: { after: number } | { before: number }, limit = 100, maxBytes = 1e6): number[] => {
+      const slice = now(link.read("r", { ...query, limit, maxBytes }));
+      expect([slice.head, slice.firstRetained]).toEqual([8, 4]);
+      return offsets(slice);
+    };
+    expect(read({ after: 0 })).toEqual([4, 5, 6, 7, 8]);
+    expect(read({ after: 5 }, 2)).toEqual([6, 7]);
+    expect(read({ after: 8 })).toEqual([]);
+    expect(read({ before: 0 }, 2)).toEqual([7, 8]);
+    expect(read({ before: 6 })).toEqual([4, 5]);
+    expect(read({ before: 100 }, 1)).toEqual([8]);
+    expect(read({ before: 3 })).toEqual([]);
+    expect(read({ after: 0 }, 100, 1)).toEqual([4]);
+    expect(read({ before: 0 }, 100, 1)).toEqual([8]);
+  });
+
+  test("retention by count, bytes and age removes from the beginning, and the head stays (LOG-5)", () => {
+    const aged = setup({ retention: { maxAgeMs: 1000 } });
+    aged.link.open("r");
+    publish(aged, 1);
+    aged.clock.advance(600);
+    publish(aged, 2);
+    aged.clock.advance(400);
+    expect(now(aged.link.open("r"))).toMatchObject({ head: 2, firstRetained: 2 });
+    aged.clock.advance(600);
+    expect(now(aged.link.open("r"))).toMatchObject({ head: 2, firstRetained: 3 });
+    publish(aged, 3);
+    expect(aged.told.appended).toEqual([
+      ["r", 1, 1],
+      ["r", 2, 1],
+      ["r", 3, 3],
+    ]);
+
+    const small = setup({ retention: { maxBytes: 150 } });
+    small.link.open("r");
+    for (let seq = 1; seq <= 9; seq++) publish(small, seq);
+    const { head, firstRetained } = now(small.link.open("r"));
+    expect(head).toBe(9);
+    expect(firstRetained).toBeGreaterThan(5);
+    publish(small, 10, 10, { content: text("x".repeat(1000)) });
+    expect(now(small.link.open("r"))).toMatchObject({ head: 10, firstRetained: 10 });
+  });
+
+  test("epochs are random, and another one after a reset or in another broker (LOG-3)", () => {
+    const world = setup();
+    const first = now(world.link.open("r")) as RoomLog;
+    expect(first).toMatchObject({ head: 0, firstRetained: 1, durability: Durability.MEMORY });
+    publish(world, 1);
+    world.broker.reset("r");
+    const second = now(world.link.open("r"));
+    expect(second.epoch).not.toBe(first.epoch);
+    expect([second.head, now(world.link.producer("r", "p")).nextSeq]).toEqual([0, 1]);
+    expect(world.told.other).toEqual([["epoch", "r", second.epoch]]);
+    expect(now(setup({ random: fakeRandom(99) }).link.open("r")).epoch).not.toBe(first.epoch);
+  });
+
+  test("a redaction turns its target and the edits of it into tombstones, at once (LOG-7)", () => {
+    const world = setup();
+    const { link } = world;
+    link.open("r");
+    publish(world, 1);
+    publish(world, 2, 2, { kind: ChatKind.EDIT, target: id(1) });
+    publish(world, 3, 3, { kind: ChatKind.REACTION, target: id(1) });
+    publish(world, 4);
+    const before = now(link.read("r", { after: 0, limit: 9, maxBytes: 1e6 })).entries;
+    expect(publish(world, 5, 5, { kind: ChatKind.REDACTION, target: id(1), content: undefined })).toBe("stored 5");
+    const after = now(link.read("r", { after: 0, limit: 9, maxBytes: 1e6 })).entries;
+    expect(after.map((entry) => [entry.kind, entry.content === undefined])).toEqual([
+      [ChatKind.TOMBSTONE, true],
+      [ChatKind.TOMBSTONE, true],
+      [ChatKind.REACTION, false],
+      [ChatKind.UNSPECIFIED, false],
+      [ChatKind.REDACTION, true],
+    ]);
+    expect(after[0]).toMatchObject({ offset: 1n, sender: "ada", id: id(1), timeMs: before[0]?.timeMs });
+    expect(after[1]).toMatchObject({ target: id(1) });
+    expect(before[0]?.content).toBeDefined();
+    expect(publish(world, 6, 6, { kind: ChatKind.REDACTION, target: id(1), content: undefined })).toBe("stored 6");
+  });
+
+  test("targets (LOG-8)", () => {
+    const world = setup({ retention: { maxEntries: 20 } });
+    world.link.open("r");
+    publish(world, 1);
+    let seq = 1;
+    const about = (kind: ChatKind, target: number, more: Partial<PublishRequest> = {}): string => {
+      seq++;
+      return publish(world, seq, seq, { kind, target: id(target), ...more });
+    };
+    const bob = { sender: "bob" };
+    expect(about(ChatKind.EDIT, 99)).toBe("TARGET_UNKNOWN");
+    expect(about(ChatKind.EDIT, 1, bob)).toBe("FORBIDDEN");
+    expect(about(ChatKind.EDIT, 1)).toBe("stored 2");
+    expect(about(ChatKind.EDIT, seq)).toBe("FORBIDDEN");
+    expect(about(ChatKind.REACTION, 1, bob)).toBe("stored 3");
+    expect(about(ChatKind.REACTION, seq, bob)).toBe("FORBIDDEN");
+    expect(about(ChatKind.REDACTION, 1, bob)).toBe("FORBIDDEN");
+    expect(about(ChatKind.REDACTION, 1, { ...bob, mayRedact: true })).toBe("stored 4");
+    expect(about(ChatKind.REDACTION, seq, bob)).toBe("FORBIDDEN");
+    expect(about(ChatKind.EDIT, 1)).toBe("FORBIDDEN");
+    expect(about(99 as ChatKind, 98)).toBe("stored 5");
+    expect(() => world.link.append("r", request(1, 500, { kind: ChatKind.EDIT, target: id(98) }))).toThrow(ProtocolError);
+  });
+});
+
+describe("several relays", () => {
+  test("what one stores reaches all that have the room open, in one order", () => {
+    const { broker, ...one } = setup();
+    const two = attach(broker);
+    const three = attach(broker);
+    for (const { link } of [one, two]) link.open("r");
+    publish(one, 1);
+    expect(publish(two, 1, 7, { producer: "q" })).toBe("stored 2");
+    expect(one.told.appended).toEqual(two.told.appended);
+    expect([one.told.settled.length, three.told.appended]).toEqual([1, []]);
+    two.link.close("r");
+    publish(one, 2);
+    expect([one.told.appended.length, two.told.appended.length]).toEqual([3, 2]);
+  });
+
+  test("what is stored from within a call is told after it, to all", () => {
+    const { broker, ...one } = setup();
+    const order: number[] = [];
+    const sink: BrokerSink = {
+      settled() {},
+      epochChanged() {},
+      receipt() {},
+      changed() {},
+      announced() {},
+      appended: (_room, entry) => {
+        order.push(Number(entry.offset));
+        if (entry.offset === 1n) one.link.publish(request(2));
+      },
+    };
+    one.link.open("r");
+    broker.attach(sink).open("r");
+    const three = attach(broker);
+    three.link.open("r");
+    one.link.publish(request(1));
+    expect(order).toEqual([1, 2]);
+    expect(three.told.appended.map(([, offset]) => offset)).toEqual([1, 2]);
+  });
+
+  test("watermarks only rise, stay below the head, and end with the epoch (RCP-1, RCP-3, RCP-7)", () => {
+    const world = setup();
+    const { link, told, broker } = world;
+    link.open("r");
+    for (const seq of [1, 2, 3]) publish(world, seq);
+    link.receipt("r", "__proto__", { delivered: 1, read: 2 });
+    link.receipt("r", "__proto__", { delivered: 1, read: 0 });
+    link.receipt("r", "__proto__", { delivered: 99, read: 0 });
+    expect(told.other).toEqual([
+      ["receipt", "r", "__proto__", 2, 2],
+      ["receipt", "r", "__proto__", 3, 2],
+    ]);
+    expect([...now(link.receipts("r", 10))]).toEqual([["__proto__", { delivered: 3, read: 2 }]]);
+    broker.reset("r");
+    expect([...now(link.receipts("r", 10))]).toEqual([]);
+  });
+
+  test("registries: values go after their time, or with their relay, and all are told", () => {
+    const { broker, clock, link, told } = setup();
+    const two = attach(broker);
+    link.follow("t");
+    const device = { type: "device", session: "s", state: PresenceState.ONLINE, activity: "", statusText: "", atMs: 1 } as const;
+    two.link.put("t", "a", device, 1000);
+    two.link.put("t", "b", device, undefined);
+    two.link.put("t", "seen", { type: "seen", atMs: 1 }, 5000);
+    two.link.put("u", "c", device, 1000);
+    clock.advance(500);
+    two.link.put("t", "a", device, 1000);
+    expect([...now(link.follow("t")).keys()].sort()).toEqual(["a", "b", "seen"]);
+    told.other.length = 0;
+    clock.advance(999);
+    expect(told.other).toEqual([]);
+    clock.advance(1);
+    expect(told.other).toEqual([["changed", "t", "a", undefined]]);
+    two.link.detach();
+    expect(told.other.at(-1)).toEqual(["changed", "t", "b", undefined]);
+    clock.advance(5000);
+    expect(told.other.at(-1)).toEqual(["changed", "t", "seen", undefined]);
+    expect(clock.pending).toBe(0);
+    two.link.announce("t", { type: "close" });
+    link.unfollow("t");
+    link.announce("t", { type: "close" });
+    expect(told.other.filter(([what]) => what === "announced")).toHaveLength(1);
+  });
+
+  test("a session is claimed by the highest attempt alone (SES-3)", () => {
+    const { broker, link, told } = setup();
+    const two = attach(broker);
+    link.follow("uada");
+    expect(now(link.claim("ada", "s", 2))).toBe(true);
+    expect([now(two.link.claim("ada", "s", 2)), now(two.link.claim("ada", "s", 1))]).toEqual([false, false]);
+    expect(now(two.link.claim("bob", "s", 1))).toBe(true);
+    expect(now(two.link.claim("ada", "s", 3))).toBe(true);
+    expect(told.other).toEqual([["announced", "uada", "takeover"]]);
+    link.release("ada", "s", 2);
+    expect(now(link.claim("ada", "s", 3))).toBe(false);
+    two.link.release("ada", "s", 3);
+    expect(now(link.claim("ada", "s", 1))).toBe(true);
+  });
+});
+
+test("options are checked", () => {
+  const clock = new FakeClock();
+  for (const bad of [
+    { maxRooms: 0 },
+    { dedupWindowS: Number.NaN },
+    { retention: { maxEntries: 0 } },
+    { retention: { maxBytes: -1 } },
+  ]) {
+    expect(() => new MemoryBroker({ clock, random: fakeRandom(), ...bad })).toThrow(UsageError);
+  }
+  const { link } = setup({ maxRooms: 1 });
+  link.open("a");
+  expect(() => link.open("b")).toThrow(ProtocolError);
+});
