@@ -13,7 +13,7 @@ import {
   type Frame,
   type Init,
 } from "../../src/wire/codec.ts";
-import { defaultRelayLimits } from "../../src/wire/limits.ts";
+import { defaultRelayLimits, type SessionLimits } from "../../src/wire/limits.ts";
 
 /** Bytes that differ in each call, and are the same in each run. */
 export function countingRandom(seed = 1): (into: Uint8Array) => void {
@@ -66,7 +66,7 @@ export class ClientHarness {
   }
 
   /** Start, open, and the relay's welcome. */
-  connect(welcome: Init<BodyValue<"welcome">> = {}): this {
+  connect(welcome: { expiresInMs?: number; limits?: SessionLimits } = {}): this {
     if (this.session.state === "idle" || this.session.state === "closed") this.session.start(this.now);
     this.pump();
     this.session.handleOpen(binaryCodec.subprotocol, this.now);
@@ -93,7 +93,7 @@ export class ClientHarness {
     return this.reopen().welcome();
   }
 
-  welcome(welcome: Init<BodyValue<"welcome">> = {}): this {
+  welcome(welcome: { expiresInMs?: number; limits?: SessionLimits } = {}): this {
     const limits = { ...defaultRelayLimits };
     return this.receive("welcome", { user: "ada", pingMs: 25_000, deadMs: 60_000, limits, ...welcome });
   }

@@ -24,7 +24,7 @@ export function arbitraryFrameOf<C extends BodyCase>(bodyCase: C): Arbitrary<Fra
 }
 
 /** The message of a body, with any values that the schema allows. */
-export function arbitraryBody<C extends BodyCase>(bodyCase: C): Arbitrary<BodyValue<C>> {
+function arbitraryBody<C extends BodyCase>(bodyCase: C): Arbitrary<BodyValue<C>> {
   const desc = FrameSchema.field[bodyCase].message as DescMessage;
   return arbitraryMessage(desc) as Arbitrary<Message> as Arbitrary<BodyValue<C>>;
 }

@@ -1,0 +1,165 @@
+/** `chappe chat`: a room at the terminal. */
+
+import { readFileSync } from "node:fs";
+import { Client } from "../../client/client.ts";
+import { MemoryStorage } from "../../client/storage.ts";
+import type { WebSocketConstructor } from "../../client/transport.ts";
+import { ProtocolError } from "../../errors.ts";
+import { nodeClock, nodeRandom } from "../host.ts";
+import { loadWs } from "../load-ws.ts";
+import { ChatView } from "./chat-view.ts";
+import type { Command, Given } from "./command.ts";
+import { CliError, type Io, printable, systemReason } from "./io.ts";
+import { isLoopback } from "./serve.ts";
+import { type Terminal, terminalOf } from "./terminal.ts";
+
+export const chat: Command = {
+  name: "chat",
+  summary: "talks in a room",
+  args: "ROOM",
+  maxArgs: 1,
+  about: [
+    "Each line that you write is a message. It is kept while the relay cannot be reached, and sent when it is back. Under it stands what " +
+      "became of it: stored, delivered, read. Ctrl-D ends, after what was written is stored; /who tells who is there; a line that begins " +
+      "with // is sent with one / less.",
+    "A relay in development takes a user's name as token: --user. Otherwise the token comes from a file, or from the variable " +
+      "CHAPPE_TOKEN, where no list of processes shows it.",
+  ],
+  options: {
+    url: { value: "URL", default: "ws://127.0.0.1:7900/", help: "The relay." },
+    user: { value: "NAME", short: "u", help: "Who you are, to a relay that runs with --dev." },
+    "token-file": { value: "FILE", help: "Holds the token." },
+    tail: { value: "ENTRIES", default: "20", help: "How many earlier messages are shown." },
+    wait: { value: "MS", default: "10000", help: "How long the end waits for messages that are not stored." },
+    insecure: { help: "Send the token over ws:// to another machine, unencrypted." },
+  },
+  examples: [
+    "chappe chat lobby --user ada",
+    "echo 'backup done' | chappe chat ops --url wss://chat.example.org/ --token-file token",
+  ],
+  run: async (given, io) => {
+    const [room] = given.positionals;
+    if (room === undefined) throw new CliError("which room? chappe chat ROOM");
+    const tail = given.number("tail", 0, 10_000);
+    const waitMs = given.number("wait", 0, 3_600_000);
+    const url = given.text("url") ?? "";
+    const token = tokenOf(given, io, url);
+    const { WebSocket } = await loadWs();
+    const client = new Client({
+      // Whether the token may go there has been asked above.
+      insecure: "allow",
+      url,
+      token,
+      webSocket: WebSocket as unknown as WebSocketConstructor,
+      clock: nodeClock({ keepAlive: true }),
+      random: nodeRandom,
+      storage: new MemoryStorage(),
+      agent: "chappe-cli",
+    });
+    return new Promise((resolve) => talk(client, room, tail, waitMs, terminalOf(io), io, resolve));
+  },
+};
+
+function talk(
+  client: Client,
+  roomName: string,
+  tail: number,
+  waitMs: number,
+  terminal: Terminal,
+  io: Io,
+  done: (code: number) => void,
+): void {
+  const view = new ChatView(roomName, terminal.print);
+  const room = client.room(roomName);
+  let isEnding = false;
+
+  const end = async (code: number, problem?: string): Promise<void> => {
+    if (isEnding) return;
+    isEnding = true;
+    terminal.close();
+    if (problem === undefined)
+      await Promise.race([client.flush(), new Promise((resolve) => setTimeout(resolve, waitMs).unref())]);
+    const left = client.outboxSize;
+    await client.close();
+    const lost = left > 0 ? `${left} ${left === 1 ? "message was" : "messages were"} not stored` : undefined;
+    const line = [problem, lost].filter((text) => text !== undefined).join("; ");
+    if (line !== "") io.stderr.write(`chappe chat: ${printable(line)}\n`);
+    done(line === "" ? code : 2);
+  };
+
+  client.on("state", (event) => {
+    if (isEnding) return;
+    view.state(event);
+    const why = event.error === undefined ? "" : `: ${event.error.code}: ${event.error.message}`;
+    if (event.state === "locked") void end(2, `the token is not accepted${why}`);
+    if (event.state === "closed") void end(2, `the connection has ended for good${why}`);
+  });
+  client.on("welcome", (event) => view.welcome(event));
+  client.on("joined", (joined) => view.joined(joined));
+  client.on("message", (message) => {
+    view.message(message);
+    if (!message.own && message.room === roomName) room.markRead(message.offset);
+  });
+  client.on("entry", (event) => view.entry(event));
+  client.on("receipt", (event) => view.receipt(event, client.user));
+  client.on("members", (event) => view.members(event));
+  client.on("gap", (event) => view.gap(event));
+  client.on("typing", ({ room, users }) => {
+    const others = users.filter((user) => user !== client.user).map(printable);
+    if (room === roomName) terminal.prompt(others.length > 0 ? `(${others.join(", ")} typing) > ` : "> ");
+  });
+  client.on("left", ({ room, code }) => {
+    if (room === roomName && code !== undefined) void end(2, `the room is closed to you: ${code}`);
+  });
+  client.on("error", ({ error }) => view.note(`${error.code}: ${error.message}`));
+
+  terminal.onKey(() => room.typing());
+  terminal.onEnd(() => void end(0));
+  terminal.onLine((line) => {
+    terminal.forgetEntered();
+    if (line === "/who") view.note(room.joined === undefined ? "not in the room" : namesOf(room.joined.members));
+    else if (/^\/[^/]/.test(line)) view.note(`there is no ${line}: /who, and Ctrl-D to end`);
+    else if (line.trim() !== "") {
+      const text = line.replace(/^\/\//, "/");
+      try {
+        view.sent(room.publish(text).id, text);
+      } catch (error) {
+        // Too long, or too many that wait: the user can put it right.
+        view.note((error as Error).message);
+      }
+    }
+  });
+  room.join({ tail }).catch((error: unknown) => {
+    if (error instanceof ProtocolError) void end(2, `the room is closed to you: ${error.code}: ${error.message}`);
+  });
+  client.setPresence({ state: "online", activity: "viewing" });
+  client.start();
+  terminal.prompt("> ");
+}
+
+function namesOf(members: readonly { readonly user: string }[]): string {
+  return members.map(({ user }) => user).join(", ") || "nobody";
+}
+
+/** @throws CliError where there is none, or where it would be readable on the way (TRN-10). */
+function tokenOf(given: Given, io: Io, url: string): string {
+  const file = given.text("token-file");
+  const user = given.text("user");
+  if (file !== undefined && user !== undefined) throw new CliError("give either --user or --token-file, not both");
+  let token = user ?? io.env["CHAPPE_TOKEN"];
+  if (file !== undefined) {
+    try {
+      token = readFileSync(file, "utf8").trim();
+    } catch (error) {
+      throw new CliError(`cannot read ${file}: ${systemReason(error)}`);
+    }
+  }
+  if (token === undefined || token === "")
+    throw new CliError("who are you? give --user NAME, --token-file FILE, or CHAPPE_TOKEN");
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || !/^wss?:$/.test(parsed.protocol))
+    throw new CliError(`--url is '${url}': ws:// or wss:// is expected`);
+  if (parsed.protocol === "ws:" && !isLoopback(parsed.hostname) && !given.has("insecure"))
+    throw new CliError("the token would be sent unencrypted to another machine: use wss://, or --insecure");
+  return token;
+}

@@ -1,0 +1,50 @@
+/** What a command reads from and writes to, and how it fails: one line on standard error, and exit code 2. */
+
+import type { Readable } from "node:stream";
+
+/** The world of a command; a test gives its own. */
+export interface Io {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A stream of text or bytes. */
+export interface Output {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(data: string | Uint8Array): unknown;
+}
+
+/** What the user can put right: an invalid flag, an unreadable file, bad input. Its message is shown as it is, on one line. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+}
+
+/** One line for people about what the system said, as `no such file`. */
+export function systemReason(error: unknown): string {
+  const code = (error as { code?: unknown }).code;
+  const known: Readonly<Record<string, string>> = {
+    ENOENT: "no such file",
+    EACCES: "permission denied",
+    EISDIR: "is a directory",
+    EADDRINUSE: "the port is in use",
+    EADDRNOTAVAIL: "this machine has no such address",
+    ENOTFOUND: "no such host",
+    EAI_AGAIN: "the name of the host cannot be resolved now",
+  };
+  if (typeof code === "string") return known[code] ?? code;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Text of somebody else, made safe for a terminal: control characters (also those of C1) and those that turn the direction of
+ * writing are shown as escapes, so that nobody's message can move the cursor or forge a line.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) =>
+    // Joiners belong to emoji and to the writing of some languages, and move nothing.
+    char === "\u200d" || char === "\u200c" ? char : `\\u{${char.codePointAt(0)?.toString(16)}}`,
+  );
+}

@@ -1,0 +1,4 @@
+/** For Node: a relay on an HTTP server, and Node's clock and randomness. */
+
+export { nodeClock, nodeRandom } from "./host.ts";
+export { type AttachedRelay, type AttachOptions, attachRelay } from "./ws-server.ts";

@@ -1,0 +1,142 @@
+/** A relay on an existing HTTP server, over WebSockets (TRN). */
+
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { closeCode, UsageError } from "../errors.ts";
+import type { Relay } from "../relay/relay.ts";
+import { jsonCodec } from "../session/json-codec.ts";
+import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
+import { relayFrameBytes } from "../wire/limits.ts";
+import { boundRequestHeader } from "./header-deadline.ts";
+import { loadWs } from "./load-ws.ts";
+import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";
+import { WsTransport } from "./ws-transport.ts";
+
+/** How a relay is served. */
+export interface AttachOptions {
+  /** Path of the endpoint, `/` by default; an upgrade of another path gets 404, unless somebody else listens for upgrades too. */
+  readonly path?: string;
+  /**
+   * Origins of web pages that may connect, as `https://chat.example.org`; compared as whole strings. By default those whose host and port
+   * are those of the request (TRN-8).
+   */
+  readonly origins?: readonly string[];
+  /** Connections at a time, 10,000 by default; a further one gets 503. */
+  readonly maxConnections?: number;
+  /** Bytes of one frame, 1 MiB by default: that of the relay's limits. */
+  readonly frameBytes?: number;
+  /** For the header of an upgrade request, and for a message that has begun; in ms, 10,000 by default (TRN-11). */
+  readonly timeoutMs?: number;
+}
+
+/** A relay that is served. */
+export interface AttachedRelay {
+  /** Connections that are open. */
+  readonly connections: number;
+  /** From now on upgrades get 503; open connections stay. Drain the relay to end them. */
+  stopAccepting(): void;
+  /** Drops all connections without a word, and leaves the HTTP server as it was. */
+  detach(): void;
+}
+
+const codecs: readonly FrameCodec[] = [binaryCodec, jsonCodec];
+
+/** A message in more pieces than this is no honest one: clients cut at 16 KiB, if at all. */
+const maxFragments = 256;
+
+/** Reads from the network that may wait for one message to be whole; at 1400 bytes each, more than the longest message takes. */
+const maxBufferedChunks = 8192;
+
+/** How long the closing handshake may take, in ms (TRN-13). */
+const closeTimeout = 5000;
+
+/** Text takes more room than the binary form that limits count (LIM-4). */
+const textFactor = 8;
+
+/**
+ * Serves `relay` on an HTTP or HTTPS server, which stays the caller's: it listens, and ends, when the caller says so.
+ *
+ * ```ts
+ * const server = createServer().listen(7900);
+ * const attached = await attachRelay(server, relay, { origins: ["https://chat.example.org"] });
+ * ```
+ *
+ * @throws UsageError DEPENDENCY_MISSING where the package `ws` is not installed; OPTION_INVALID.
+ */
+export async function attachRelay(server: Server, relay: Relay, options: AttachOptions = {}): Promise<AttachedRelay> {
+  const { path = "/", origins, maxConnections = 10_000, frameBytes = relayFrameBytes, timeoutMs = 10_000 } = options;
+  if (!path.startsWith("/") || path.includes("?"))
+    throw new UsageError("OPTION_INVALID", `path must begin with / and hold no ?: ${path}`);
+  for (const [name, value] of Object.entries({ maxConnections, frameBytes, timeoutMs }))
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new UsageError("OPTION_INVALID", `${name} must be a whole number above 0`);
+
+  const { WebSocketServer } = await loadWs();
+  const bounds = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxFragments,
+    maxBufferedChunks,
+    closeTimeout,
+  } as const;
+  const servers = new Map(
+    codecs.map((codec) => {
+      const maxPayload = codec === binaryCodec ? frameBytes : textFactor * frameBytes;
+      const made = new WebSocketServer({ ...bounds, maxPayload, handleProtocols: () => codec.subprotocol });
+      return [codec.subprotocol, { codec, made }];
+    }),
+  );
+  const rules = { path, origins, subprotocols: [...servers.keys()] };
+  const open = new Set<Duplex>();
+  const header = boundRequestHeader(server, timeoutMs);
+  let isAccepting = true;
+
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    header.upgraded(socket);
+    const judged = judgeUpgrade(request, rules);
+    if (typeof judged !== "string") {
+      if (judged.status !== 404 || server.listenerCount("upgrade") === 1) refuse(socket, judged);
+      return;
+    }
+    if (!isAccepting || open.size >= maxConnections) {
+      refuse(socket, full);
+      return;
+    }
+    const chosen = servers.get(judged);
+    chosen?.made.handleUpgrade(request, socket, head, (ws) => {
+      open.add(socket);
+      socket.once("close", () => open.delete(socket));
+      const transport = new WsTransport(ws, socket);
+      try {
+        transport.attach(relay.accept(transport, { codec: chosen.codec, headers: headersOf(request) }), timeoutMs);
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        // The relay was closed, and its server was not.
+        transport.close(closeCode("GOING_AWAY"), "GOING_AWAY");
+      }
+    });
+  };
+
+  server.on("upgrade", upgrade);
+
+  return {
+    get connections() {
+      return open.size;
+    },
+    stopAccepting: () => {
+      isAccepting = false;
+    },
+    detach: () => {
+      header.stop();
+      server.off("upgrade", upgrade);
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+const full: Refusal = { status: 503, message: "no further connection is admitted now", headers: { "Retry-After": "10" } };
+
+function headersOf({ headers }: IncomingMessage): ReadonlyMap<string, string> {
+  return new Map(Object.entries(headers).map(([name, value]) => [name, [value ?? ""].flat().join(", ")]));
+}

@@ -1,0 +1,108 @@
+/** One accepted WebSocket: a relay's transport on one side, and what the relay is told of it on the other. */
+
+import type { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
+import { closeCode, ProtocolError } from "../errors.ts";
+import type { RelayConnection, RelayTransport } from "../relay/transport.ts";
+import type { Data } from "../session/transmit.ts";
+import { MessageBoundary } from "./message-boundary.ts";
+
+/** Below so many bytes that wait in this process, the relay is asked for more. */
+const lowWaterBytes = 64 * 1024;
+
+/** The transport of one WebSocket. */
+export class WsTransport implements RelayTransport {
+  readonly #ws: WebSocket;
+  readonly #socket: Duplex;
+  #connection: RelayConnection | undefined;
+  #isClosing = false;
+  #isCorked = false;
+  #isTelling = false;
+
+  constructor(ws: WebSocket, socket: Duplex) {
+    this.#ws = ws;
+    this.#socket = socket;
+  }
+
+  /** Bytes that wait here, and have not been given to the operating system. */
+  get bufferedBytes(): number {
+    return this.#ws.bufferedAmount;
+  }
+
+  send(data: Data): void {
+    if (this.#isClosing) return;
+    this.#cork();
+    this.#ws.send(data, { binary: typeof data !== "string", compress: false }, this.#flushed);
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#ws.close(code, reason);
+    // A peer that is dead answers no closing handshake (LIV-4).
+    if (code === closeCode("HEARTBEAT_TIMEOUT")) setImmediate(() => this.#ws.terminate());
+  }
+
+  /**
+   * Tells the connection what comes.
+   * @param messageTimeoutMs how long a message that has begun may take (TRN-11).
+   */
+  attach(connection: RelayConnection, messageTimeoutMs: number): void {
+    this.#connection = connection;
+    this.#ws.on("message", (data: Buffer, isBinary) => {
+      if (this.#isClosing) return;
+      connection.handleMessage(isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data.toString());
+    });
+    // What ws objects to, it closes by itself (TRN-12); the close event follows.
+    this.#ws.on("error", () => {
+      this.#isClosing = true;
+    });
+    this.#ws.once("close", () => {
+      this.#isClosing = true;
+      connection.handleClose();
+    });
+    this.#boundMessages(connection, messageTimeoutMs);
+  }
+
+  /** All frames of one turn leave in one write. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#socket.uncork();
+    });
+  }
+
+  /** Called for each message that is on its way; many are so at once, and are told once. */
+  readonly #flushed = (): void => {
+    if (this.#isTelling || this.bufferedBytes > lowWaterBytes) return;
+    this.#isTelling = true;
+    process.nextTick(() => {
+      this.#isTelling = false;
+      if (!this.#isClosing) this.#connection?.handleWritable();
+    });
+  };
+
+  #boundMessages(connection: RelayConnection, timeoutMs: number): void {
+    const boundary = new MessageBoundary();
+    let timer: NodeJS.Timeout | undefined;
+    let message = 0;
+    const unfinished = (): void => {
+      if (!this.#isClosing) connection.handleFault(new ProtocolError("HEARTBEAT_TIMEOUT", "a message has begun and not ended"));
+    };
+    this.#socket.on("data", (chunk: Uint8Array) => {
+      boundary.push(chunk);
+      if (timer !== undefined && (!boundary.isInside || boundary.ended !== message)) {
+        clearTimeout(timer);
+        timer = undefined;
+      }
+      if (boundary.isInside && timer === undefined) {
+        message = boundary.ended;
+        timer = setTimeout(unfinished, timeoutMs);
+      }
+    });
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+}

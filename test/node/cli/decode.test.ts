@@ -1,0 +1,205 @@
+/** `chappe decode` and `encode` over all vectors, and what they say where something is wrong. */
+
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ProtocolError } from "../../../src/errors.ts";
+import { explain } from "../../../src/node/cli/explain.ts";
+import { FrameSchema, parseFrame } from "../../../src/wire/codec.ts";
+import { cli } from "../../support/cli.ts";
+import frames from "../../vectors/frames.json" with { type: "json" };
+import invalid from "../../vectors/invalid.json" with { type: "json" };
+
+interface Vector {
+  readonly id: string;
+  readonly hex?: string;
+  readonly stream?: string;
+  readonly json?: unknown;
+  readonly error?: string;
+  readonly at?: number;
+  readonly limits?: unknown;
+  readonly frames?: readonly string[];
+  readonly flags?: readonly string[];
+}
+const all = (file: { groups: readonly { tests: readonly unknown[] }[] }): Vector[] =>
+  file.groups.flatMap(({ tests }) => tests as Vector[]);
+const bytesOf = (hex: string): Buffer => Buffer.from(hex, "hex");
+const oneLine = /^[^\n]+\n$/;
+
+describe("decode, over the vectors", () => {
+  const valid = all(frames).filter(({ hex }) => hex !== undefined);
+
+  test.each(valid)("$id is explained to its last byte", async ({ hex = "" }) => {
+    expect(await cli(["decode", hex])).toMatchObject({ code: 0, stderr: "" });
+    let next = 0;
+    for (const { at, end, depth } of explain(FrameSchema, bytesOf(hex), undefined)) {
+      if (depth > 0) continue;
+      expect(at).toBe(next);
+      next = end;
+    }
+    expect(next).toBe(hex.length / 2);
+  });
+
+  test.each(valid.filter(({ flags }) => !flags?.includes("UnknownField")))("$id as ProtoJSON and back", async ({ hex = "" }) => {
+    const json = await cli(["decode", "--json", hex]);
+    expect(json.stdout).toMatch(oneLine);
+    const again = await cli(["encode"], json.stdout);
+    expect(again.code).toBe(0);
+    expect(parseFrame(bytesOf(again.stdout.trim()))).toEqual(parseFrame(bytesOf(hex), { unknownFields: "drop" }));
+  });
+
+  const wrong = all(invalid).filter(({ hex, limits }) => hex !== undefined && limits === undefined);
+  test.each(wrong)("$id is refused, and its place is marked", async ({ hex = "", error = "", at }) => {
+    const { code, stdout, stderr } = await cli(["decode", hex]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(oneLine);
+    expect(stderr).toContain(`${error}: `);
+    expect(stdout).toMatch(new RegExp(`^ *!! {2}${error}: .+\\([A-Z]{3}-\\d+\\)`, "m"));
+    if (at !== undefined) {
+      expect(stdout).toMatch(new RegExp(`^ *!! {2}byte ${at}(, |$)`, "m"));
+      const last = explain(FrameSchema, bytesOf(hex), at).at(-1);
+      if (last !== undefined && at < hex.length / 2) {
+        expect(last.at).toBeLessThanOrEqual(at);
+        expect(last.end).toBeGreaterThan(at);
+      }
+    }
+  });
+
+  const streams = [...all(frames), ...all(invalid)].filter(({ stream, limits }) => stream !== undefined && limits === undefined);
+  test.each(streams)("$id as a stream, byte by byte", async ({ stream = "", frames = [], error }) => {
+    const { code, stdout, stderr } = await cli(
+      ["decode", "--stream"],
+      [...bytesOf(stream)].map((byte) => Buffer.of(byte)),
+    );
+    expect(code).toBe(error === undefined ? 0 : 2);
+    if (error !== undefined) expect(stderr).toContain(error);
+    expect(stdout.match(/^frame \d+: /gm) ?? []).toHaveLength(frames.length);
+  });
+});
+
+describe("decode", () => {
+  test("shows bytes, number, name, value and meaning", async () => {
+    const hex = "12 1f 0807 1001 1a10 01931f52410074008000000000000001 2207 0a0548656c6c6f";
+    const { stdout } = await cli(["decode", hex]);
+    expect(stdout.replace(/ {3,}(?=[A-Z])/g, "  ").split("\n")).toEqual([
+      "frame: publish, 33 bytes",
+      " 0-32  2 publish  Client to relay: the request that makes such an entry (PUB-1).",
+      "  2-3    1 room: 7  Handle of the room, as `Joined.room` gave it on this connection.",
+      expect.stringMatching(/^ {2}4-5 {4}2 seq: 1 {2}Counts the publishes of this session in this room/),
+      " 6-23    3 id: 01931f52-4100-7400-8000-000000000001 (2024-11-12T07:41:44.576Z)  The message id: 16 bytes, UUIDv7 (RFC 9562), made by the sender (MID-1).",
+      "24-32    4 content  What is said. Absent in a VOID and in a REDACTION.",
+      '26-32      1 text: "Hello"  Text for people, UTF-8.',
+      "",
+    ]);
+  });
+
+  test("names the field that breaks a constraint", async () => {
+    const { stdout, stderr } = await cli(["decode", "12 07 0807 1001 1a01ff"]);
+    expect(stdout).toMatch(/3 id: ff \(1 byte\).*\n *!! {2}FIELD_INVALID: .*publish\.id: 1 bytes\.\n/);
+    expect(stderr).toBe("chappe decode: frame: FIELD_INVALID: publish.id: 1 bytes\n");
+  });
+
+  test("takes hex, base64 of both alphabets, raw bytes, a file and standard input", async () => {
+    const bytes = bytesOf("4a0408c0c407");
+    const { stdout } = await cli(["decode", "4a0408c0c407"]);
+    const file = join(mkdtempSync(join(tmpdir(), "chappe-")), "frame");
+    writeFileSync(file, bytes);
+    for (const result of [
+      await cli(["decode", "4A:04:08 c0,c4 07"]),
+      await cli(["decode", "0x4a 0x04 08c0c407"]),
+      await cli(["decode", "SgQIwMQH"]),
+      await cli(["decode", "--encoding", "base64", "SgQI\nwMQH=="]),
+      await cli(["decode"], bytes),
+      await cli(["decode"], "4a04 08c0\nc407\n"),
+      await cli(["decode", "--encoding=raw"], bytes),
+      await cli(["decode", "--file", file]),
+      await cli(["decode", "-f", file]),
+    ])
+      expect(result).toMatchObject({ code: 0, stdout, stderr: "" });
+  });
+
+  test("keeps tokens back, and control characters of peers out of the terminal", async () => {
+    const token = await cli(["encode", '{"refresh":{"token":"canary"},"ref":1}']);
+    expect((await cli(["decode", token.stdout])).stdout).not.toContain("canary");
+    const text = await cli(["encode", '{"signal":{"name":"a\\u001b[2J\\u202e\\u0085"}}']);
+    expect((await cli(["decode", text.stdout])).stdout).toContain('"a\\u{1b}[2J\\u{202e}\\u{85}"');
+  });
+
+  test("any bytes are explained, or shown to be malformed, without a throw", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        let at: number | undefined;
+        try {
+          parseFrame(bytes);
+        } catch (error) {
+          at = (error as ProtocolError).at;
+          expect(error).toBeInstanceOf(ProtocolError);
+        }
+        for (const line of explain(FrameSchema, bytes, at)) expect(line.end).toBeGreaterThan(line.at);
+      }),
+    );
+  });
+});
+
+describe("encode", () => {
+  test("writes hex, base64 and bytes, alone and as a stream", async () => {
+    const json = '{"ping":{"timeMs":"123456"}}';
+    expect((await cli(["encode", json])).stdout).toBe("4a0408c0c407\n");
+    expect((await cli(["encode", json, "--to", "base64"])).stdout).toBe("SgQIwMQH\n");
+    expect((await cli(["encode", "--to", "raw"], json)).raw).toEqual(bytesOf("4a0408c0c407"));
+    expect((await cli(["encode", "--stream"], `${json}\n\n{"ref":1}\n`)).stdout).toBe("064a0408c0c407027001\n");
+  });
+
+  test.each([
+    ["[1", "JSON_INVALID"],
+    ['{"publish":{}}', "FIELD_INVALID: publish.room: is 0"],
+    ['{"ping":{"timeMs":"9007199254740992"}}', "INTEGER_RANGE"],
+  ])("refuses %s", async (json, problem) => {
+    const { code, stdout, stderr } = await cli(["encode", json]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(oneLine);
+    expect(stderr).toContain(problem);
+  });
+
+  test("says which line of a stream is wrong", async () => {
+    expect((await cli(["encode", "--stream"], '{"ref":1}\n{"ref":-1}\n')).stderr).toContain("line 2: JSON_INVALID");
+  });
+});
+
+describe("the command line", () => {
+  test.each([
+    [["decode", "--nope"], "chappe decode: Unknown option '--nope'"],
+    [["decode", "00", "11"], "chappe decode: unexpected argument '11'"],
+    [["decode", "--file"], "chappe decode: Option '-f, --file <value>' argument missing"],
+    [["decode", "--file", "/nowhere/x"], "chappe decode: cannot read /nowhere/x: no such file"],
+    [["decode", "--file", "/"], "chappe decode: cannot read /: is a directory"],
+    [["decode", "--stream", "--file", "/nowhere/x"], "chappe decode: cannot read /nowhere/x: no such file"],
+    [["decode", "--encoding", "octal", "00"], "chappe decode: --encoding is 'octal': one of auto, hex, base64, raw is expected"],
+    [["decode", "4a0"], "chappe decode: the input has an odd number of hex digits"],
+    [["decode", "4a0!"], "chappe decode: the input is not hex or base64: character 4 is '!'"],
+    [["decode", "00", "--file", "x"], "chappe decode: give either an argument or --file, not both"],
+    [["decode"], "chappe decode: nothing to read: give an argument, --file FILE, or something on standard input"],
+    [["encode"], "chappe encode: nothing to read: give an argument, --file FILE, or something on standard input"],
+    [["telegraph"], "chappe: unknown command 'telegraph': see chappe help"],
+    [["help", "telegraph"], "chappe: unknown command 'telegraph': see chappe help"],
+    [["--nope"], "chappe: unknown option '--nope': see chappe help"],
+  ])("%j: one line, exit code 2", async (args, line) => {
+    expect(await cli(args)).toMatchObject({ code: 2, stdout: "", stderr: `${line}\n` });
+  });
+
+  test("help comes from the table, on standard output", async () => {
+    const { stdout, code } = await cli([]);
+    expect(code).toBe(0);
+    for (const args of [["help"], ["--help"], ["-h"]]) expect((await cli(args)).stdout).toBe(stdout);
+    for (const name of ["decode", "encode"]) {
+      expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));
+      const help = await cli(["help", name]);
+      expect(help).toMatchObject({ code: 0, stderr: "" });
+      expect((await cli([name, "--help"])).stdout).toBe(help.stdout);
+      for (const line of help.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
+    }
+    expect((await cli(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});

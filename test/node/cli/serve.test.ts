@@ -1,0 +1,216 @@
+/** `chappe serve` and `chappe chat` as processes: they talk, outlive each other, and end as they should. */
+
+import { once } from "node:events";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { createServer, get } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { ErrorCode } from "../../../src/wire/codec.ts";
+import { cli } from "../../support/cli.ts";
+import { Peer, upgrade } from "../../support/relay-server.ts";
+import { Spawned } from "../../support/spawned-cli.ts";
+
+const running: Spawned[] = [];
+afterEach(() => {
+  for (const each of running.splice(0)) each.kill("SIGKILL");
+});
+async function start(args: readonly string[], env?: Record<string, string>): Promise<Spawned> {
+  const spawned = await Spawned.start(args, env);
+  running.push(spawned);
+  return spawned;
+}
+/** A relay, and its URL once it listens. */
+async function serve(...args: readonly string[]): Promise<{ relay: Spawned; url: string }> {
+  const relay = await start(["serve", "--port", "0", ...args]);
+  await expect.poll(() => relay.stdout, { timeout: 10_000 }).toMatch(/^chappe relay: ws:\S+\n$/);
+  return { relay, url: relay.stdout.trim().replace("chappe relay: ", "") };
+}
+const temporary = (name: string, text: string): string => {
+  const file = join(mkdtempSync(join(tmpdir(), "chappe-")), name);
+  writeFileSync(file, text);
+  return file;
+};
+const shows = (spawned: Spawned, text: string | RegExp) =>
+  expect.poll(() => spawned.stdout, { timeout: 15_000 }).toEqual(expect.stringMatching(text));
+
+describe("serve", () => {
+  test.each(["SIGTERM", "SIGINT"] as const)("on %s says goodbye, closes, and ends with 0", async (signal) => {
+    const { relay, url } = await serve("--dev", "--drain", "50");
+    const peer = await Peer.open(url);
+    peer.hello("ada");
+    await peer.next("welcome");
+    relay.kill(signal);
+    expect(await peer.next("goodbye")).toMatchObject({ code: ErrorCode.GOING_AWAY });
+    expect(await peer.closed).toEqual({ code: 4373, reason: "GOING_AWAY" });
+    expect(await relay.ended).toEqual({ code: 0, signal: null });
+    const events = relay.stderr
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { event: string }).event);
+    expect(events).toEqual(expect.arrayContaining(["listening", "draining", "stopped"]));
+  });
+
+  test("takes the tokens of its file alone, and logs none", async () => {
+    const file = temporary("tokens.json", JSON.stringify({ "canary-a": "ada", "canary-b": { user: "bob", displayName: "Bob" } }));
+    const { relay, url } = await serve("--tokens", file, "--log", "debug");
+    const [ada, bob, eve] = [await Peer.open(url), await Peer.open(url), await Peer.open(url)];
+    ada.hello("canary-a");
+    expect(await ada.next("welcome")).toMatchObject({ user: "ada" });
+    bob.hello("canary-b");
+    expect(await bob.next("welcome")).toMatchObject({ user: "bob", profile: { displayName: "Bob" } });
+    eve.hello("canary-c");
+    expect(await eve.next("error")).toMatchObject({ code: ErrorCode.UNAUTHENTICATED });
+    expect((await eve.closed).code).toBe(4440);
+    relay.kill("SIGKILL");
+    await relay.ended;
+    expect(relay.stdout + relay.stderr).not.toContain("canary");
+  });
+
+  test("under --dev takes pages of this machine and port alone", async () => {
+    const { url } = await serve("--dev");
+    const { port } = new URL(url);
+    for (const host of ["localhost", "127.0.0.1"])
+      expect(await upgrade(Number(port), { Origin: `http://${host}:${port}` })).toMatchObject({ status: 101 });
+    // A name that leads here: host and origin agree.
+    const rebound = { Host: `evil.example:${port}`, Origin: `http://evil.example:${port}` };
+    expect(await upgrade(Number(port), rebound)).toMatchObject({ status: 403 });
+  });
+
+  test("answers a plain request with 426", async () => {
+    const { url } = await serve("--dev");
+    const [response] = await once(get(url.replace("ws:", "http:")), "response");
+    response.resume();
+    expect(response.statusCode).toBe(426);
+  });
+
+  test("a port in use is one line, and exit code 2", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const relay = await start(["serve", "--dev", "--port", String(port)]);
+    expect(await relay.ended).toEqual({ code: 2, signal: null });
+    expect(relay.stderr).toBe(`chappe serve: cannot listen on 127.0.0.1:${port}: the port is in use\n`);
+    server.close();
+  });
+
+  test.each([
+    [[], "who may connect? give --tokens FILE, or --dev to let anyone of this machine in"],
+    [["--dev", "--tokens", "x"], "give either --tokens or --dev, not both"],
+    [["--dev", "--host", "0.0.0.0"], "--dev lets anyone in, so it listens on this machine alone, not on 0.0.0.0"],
+    [["--dev", "--port", "65536"], "--port is '65536': a whole number from 0 to 65535 is expected"],
+    [["--dev", "--port", "http"], "--port is 'http': a whole number from 0 to 65535 is expected"],
+    [["--dev", "--retention", "0"], "--retention is '0': a whole number from 1 to 10000000 is expected"],
+    [["--dev", "--origin", "example.org"], "--origin is 'example.org': an origin is expected, as https://chat.example.org"],
+    [
+      ["--dev", "--origin", "https://example.org/"],
+      "--origin is 'https://example.org/': an origin is expected, as https://chat.example.org",
+    ],
+    [["--dev", "--log", "loud"], "--log is 'loud': one of debug, info, warn, error is expected"],
+    [["--dev", "--path", "x"], "OPTION_INVALID: path must begin with / and hold no ?: x"],
+    [["--tokens", "/nowhere"], "cannot read /nowhere: no such file"],
+    [["extra", "--dev"], "unexpected argument 'extra'"],
+  ])("%j is refused", async (args, line) => {
+    expect(await cli(["serve", "--port", "0", ...args])).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: `chappe serve: ${line}\n`,
+    });
+  });
+
+  test.each([
+    ['{"canary": ', "is not JSON"],
+    ['["canary"]', "must hold an object from tokens to users"],
+    ["{}", "names no user"],
+    ['{"canary": 5}', "entry 1 must be"],
+    ['{"a": "ada", "canary": {"user": "", "displayName": "x"}}', "entry 2 must be"],
+    ['{"canary": {"user": "ada", "admin": true}}', "entry 1 must be"],
+  ])("a file of tokens that holds %s is refused, without a word of it", async (text, problem) => {
+    const file = temporary("tokens.json", text);
+    const { code, stderr } = await cli(["serve", "--tokens", file]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${file}`);
+    expect(stderr).toContain(problem);
+    expect(stderr).not.toContain("canary");
+  });
+});
+
+describe("chat", () => {
+  test("two terminals talk, see states, and go on when the relay is killed and started again", async () => {
+    const first = await serve("--dev");
+    const port = new URL(first.url).port;
+    const [ada, bob] = await Promise.all(
+      ["ada", "bob"].map((user) => start(["chat", "lobby", "--url", first.url, "--user", user])),
+    );
+    if (ada === undefined || bob === undefined) throw new Error("not started");
+    await shows(ada, /in lobby with/);
+    await shows(bob, /in lobby with/);
+    ada.type("hello");
+    await shows(bob, /^ada: hello$/m);
+    await shows(ada, /you \(1\): hello\n {2}\(1\) stored\n/);
+    await shows(ada, /\(1\) read by bob/);
+
+    first.relay.kill("SIGKILL");
+    await shows(ada, /-- offline/);
+    await shows(bob, /-- offline/);
+    ada.type("while away");
+    ada.type("in order");
+    await start(["serve", "--dev", "--port", port]);
+    await shows(bob, /the room's log began anew[\s\S]*ada: while away\nada: in order\n/);
+    await shows(ada, /\(2\) stored\n[\s\S]*\(3\) stored/);
+    expect(bob.stdout.match(/^ada: /gm)).toHaveLength(3);
+
+    for (const each of [ada, bob]) {
+      each.endInput();
+      expect(await each.ended).toEqual({ code: 0, signal: null });
+      expect(each.stderr).toBe("");
+    }
+  });
+
+  test("a pipe is sent to its end", async () => {
+    const { url } = await serve("--dev");
+    const chat = await start(["chat", "ops", "--url", url], { CHAPPE_TOKEN: "backup" });
+    chat.type("done");
+    chat.type("// and dusted");
+    chat.endInput();
+    expect(await chat.ended).toEqual({ code: 0, signal: null });
+    const reader = await start(["chat", "ops", "--url", url, "--user", "ada"]);
+    await shows(reader, /^backup: done\nbackup: \/ and dusted$/m);
+  });
+
+  test("what could not be stored in time is told", async () => {
+    const chat = await start(["chat", "ops", "--url", "ws://127.0.0.1:9/", "--user", "ada", "--wait", "50"]);
+    chat.type("nobody listens");
+    chat.endInput();
+    expect(await chat.ended).toEqual({ code: 2, signal: null });
+    expect(chat.stderr).toBe("chappe chat: 1 message was not stored\n");
+  });
+
+  test("a token that is not accepted, and a room that may not be entered, end it", async () => {
+    const { url } = await serve("--tokens", temporary("tokens.json", '{"good": "ada"}'));
+    const eve = await start(["chat", "lobby", "--url", url], { CHAPPE_TOKEN: "bad" });
+    expect(await eve.ended).toEqual({ code: 2, signal: null });
+    expect(eve.stderr).toMatch(/^chappe chat: the token is not accepted: UNAUTHENTICATED: .+\n$/);
+    const ada = await start(["chat", "@bob", "--url", url, "--token-file", temporary("token", "good\n")]);
+    expect(await ada.ended).toEqual({ code: 2, signal: null });
+    expect(ada.stderr).toMatch(/^chappe chat: the room is closed to you: ROOM_UNAVAILABLE\b.*\n$/);
+  });
+
+  test.each([
+    [[], "which room? chappe chat ROOM"],
+    [["lobby"], "who are you? give --user NAME, --token-file FILE, or CHAPPE_TOKEN"],
+    [["lobby", "--user", "ada", "--token-file", "x"], "give either --user or --token-file, not both"],
+    [["lobby", "--token-file", "/nowhere"], "cannot read /nowhere: no such file"],
+    [["lobby", "--user", "ada", "--url", "http://x/"], "--url is 'http://x/': ws:// or wss:// is expected"],
+    [["lobby", "--user", "ada", "--url", "nonsense"], "--url is 'nonsense': ws:// or wss:// is expected"],
+    [
+      ["lobby", "--user", "ada", "--url", "ws://example.org/"],
+      "the token would be sent unencrypted to another machine: use wss://, or --insecure",
+    ],
+    [["lobby", "--user", "ada", "--tail", "-1"], "Option '--tail' argument is ambiguous"],
+    [["lobby", "--user", "ada", "--tail=many"], "--tail is 'many': a whole number from 0 to 10000 is expected"],
+  ])("%j is refused", async (args, line) => {
+    expect(await cli(["chat", ...args])).toMatchObject({ code: 2, stdout: "", stderr: `chappe chat: ${line}\n` });
+  });
+});
