@@ -36,6 +36,8 @@ export interface ClientOptions extends Partial<Omit<ClientSessionOptions, "obser
   readonly url: string;
   /** What authentication wants; or a function that gets it, called whenever a fresh one is wanted. */
   readonly token?: string | (() => string | Promise<string>);
+  /** Whether a token may go to another machine over `ws://`, for anyone on the way to read (TRN-10). */
+  readonly insecure?: "refuse" | "allow";
   /** By default the platform's WebSocket. */
   readonly webSocket?: WebSocketConstructor;
   /** Any other transport, in the place of a WebSocket. */
@@ -104,7 +106,7 @@ export class Client {
   /** @throws UsageError OPTION_INVALID, naming the option; DEPENDENCY_MISSING. */
   constructor(options: ClientOptions) {
     this.#options = options;
-    checkUrl(options.url);
+    checkUrl(options);
     this.#clock = options.clock ?? platformClock();
     this.#storage = options.storage ?? new MemoryStorage();
     this.#connect = options.connect ?? webSocketConnect(options.webSocket ?? platformWebSocket());
@@ -420,8 +422,14 @@ export class Client {
   }
 }
 
-function checkUrl(url: string): void {
+/** This machine, as URLs name it (RFC 6761, RFC 5735, RFC 4291). */
+const loopback = /^ws:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(?=[:/?#]|$)/i;
+
+function checkUrl({ url, token, insecure = "refuse" }: ClientOptions): void {
   const invalid = (why: string) => new UsageError("OPTION_INVALID", `url: ${why}`);
   if (!/^wss?:\/\/[^/]/.test(url)) throw invalid("must begin with ws:// or wss://");
   if (/[?&](access_)?token=/i.test(url)) throw invalid("a token must not stand in a URL (AUT-2); use the option token");
+  if (token !== undefined && url.startsWith("ws:") && !loopback.test(url) && insecure === "refuse") {
+    throw invalid('the token would be readable on its way (TRN-10); use wss://, or allow it by insecure: "allow"');
+  }
 }

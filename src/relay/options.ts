@@ -95,7 +95,7 @@ export interface RelayOptions {
   readonly times?: Partial<RelayTimes>;
   /** Bytes that may wait in a transport before no more is given to it; 256 KiB by default. */
   readonly transportBytes?: number;
-  /** See {@link ServerSessionOptions}. */
+  /** Bounds of what waits for a client, as in `ServerSessionOptions`. */
   readonly controlQueueBytes?: number;
   readonly chatQueueBytes?: number;
   readonly log?: Logger;

@@ -186,7 +186,7 @@ export function toReceipt(mark: ReceiptMark): UserReceipt {
   return { user: mark.user, delivered: Number(mark.delivered), read: Number(mark.read) };
 }
 
-export function toPresence(mark: PresenceMark): UserPresence {
+function toPresence(mark: PresenceMark): UserPresence {
   return {
     user: mark.user,
     // A state of a later version is at least a sign of life (PRS-2).

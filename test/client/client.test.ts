@@ -38,7 +38,7 @@ class World {
   client(name: string, options: Partial<ClientOptions> = {}): Client {
     const codec = options.codec ?? binaryCodec;
     return new Client({
-      url: "ws://relay/",
+      url: "wss://relay/",
       token: name,
       clock: this.clock,
       random: countingRandom(++this.#seed),
@@ -71,6 +71,14 @@ describe("Client", () => {
   it("refuses wrong options by their name, and a token in a URL (AUT-2)", () => {
     const make = (url: string) => () => new Client({ url, connect: () => ({ send() {}, close() {} }) });
     expect(usageCodeOf(make("http://relay/"))).toBe("OPTION_INVALID");
+    const withToken = (url: string, insecure?: "allow") => () =>
+      new Client({ url, token: "t", connect: () => ({ send() {}, close() {} }), ...(insecure && { insecure }) });
+    for (const url of ["ws://relay/", "ws://127.0.0.1.example.org/", "ws://localhost.example.org/"]) {
+      expect(usageCodeOf(withToken(url))).toBe("OPTION_INVALID");
+      expect(withToken(url, "allow")).not.toThrow();
+    }
+    for (const url of ["ws://localhost", "ws://127.0.0.1:7900/", "ws://[::1]:7900/", "wss://relay/"])
+      expect(withToken(url)).not.toThrow();
     expect(usageCodeOf(make("ws://relay/?token=secret"))).toBe("OPTION_INVALID");
     expect(usageCodeOf(make("ws://relay/?access_token=secret"))).toBe("OPTION_INVALID");
     expect(

@@ -38,7 +38,7 @@ class World {
     let next = 0;
     for (const name of names) {
       const client = new Client({
-        url: "ws://relay/",
+        url: "wss://relay/",
         token: name,
         clock: this.clock,
         random: countingRandom(++this.#seed),

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ProducerWindow } from "../../src/delivery/dedup.ts";
 import { nextEntryState } from "../../src/delivery/entry-states.ts";
-import { Outbox, type StoredEntry, type StoredState } from "../../src/delivery/outbox.ts";
+import { type Draft, Outbox, type StoredEntry, type StoredState } from "../../src/delivery/outbox.ts";
 import { usageCodeOf } from "../support/errors.ts";
 
 const none = new Uint8Array(0);
@@ -15,7 +15,14 @@ function idOf(n: number): Uint8Array {
   return id;
 }
 
-const draft = (room: string, n: number, bytes = 1) => ({ room, id: idOf(n), kind: 0, target: none, content: undefined, bytes });
+const draft = (room: string, n: number, bytes = 1): Draft => ({
+  room,
+  id: idOf(n),
+  kind: 0,
+  target: none,
+  content: undefined,
+  bytes,
+});
 const limits = { maxEntries: 1000, maxBytes: 1_000_000 };
 
 /** A storage that holds what has been written, and nothing else. */

@@ -230,9 +230,12 @@ describe("rooms", () => {
     clock.advance(1);
     expect(ada.take("members")).toMatchObject([{ count: 2, exited: ["bob"] }]);
     dan.send("goodbye", {});
-    dan.cut();
     clock.advance(500);
+    // At the goodbye, not at the end of the transport (GBY-6).
     expect(ada.take("members")).toMatchObject([{ count: 1, exited: ["dan"] }]);
+    dan.cut();
+    clock.advance(6000);
+    expect(ada.take("members")).toEqual([]);
   });
 
   test("who comes back within the debounce has never gone, also on another relay (MBR-3)", () => {
