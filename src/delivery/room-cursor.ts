@@ -61,13 +61,17 @@ const rules: Readonly<Record<VerdictName, (log: JoinedLog, position: RoomPositio
  */
 export class RoomCursor {
   #epoch: number | undefined;
+  /** One more than the last offset seen, or said to be missing. */
   #next = 1;
+  /** What the relay delivers next: below `#next` while a new join repeats what was seen (ROM-10). */
+  #expected = 1;
 
   /** @param position - where the reader was, as stored; absent: it knows nothing of the room. */
   constructor(position?: RoomPosition) {
     if (position === undefined) return;
     this.#epoch = position.epoch;
     this.#next = position.offset + 1;
+    this.#expected = this.#next;
   }
 
   /** The offset that the next chat has; 1 before the first `joined`. */
@@ -97,6 +101,7 @@ export class RoomCursor {
       });
     }
 
+    this.#expected = start;
     if (before === undefined || before.epoch !== epoch || log.verdict === "reset") {
       this.#epoch = epoch;
       this.#next = start;
@@ -118,23 +123,26 @@ export class RoomCursor {
    */
   chat(offset: number): "deliver" | "duplicate" | "hole" {
     this.#requireJoined();
-    if (offset > this.#next) return "hole";
+    if (offset > this.#expected) return "hole";
+    if (offset < this.#expected) return "duplicate";
+    this.#expected++;
     if (offset < this.#next) return "duplicate";
-    this.#next++;
+    this.#next = this.#expected;
     return "deliver";
   }
 
   /**
    * The relay has said that `first` to `last` will not come (RES-7).
    *
-   * @returns `ok`: the cursor moves behind them. `invalid`: they do not begin at {@link next} or end before they begin, which
+   * @returns `ok`: the cursor moves behind them. `invalid`: they do not begin where the relay goes on, or end before they begin, which
    * is OFFSET_INVALID; the cursor stays.
    * @throws UsageError STATE_INVALID before the first `joined`.
    */
   gap(first: number, last: number): "ok" | "invalid" {
     this.#requireJoined();
-    if (first !== this.#next || last < first || last > maxSafeInteger) return "invalid";
-    this.#next = last + 1;
+    if (first !== this.#expected || last < first || last > maxSafeInteger) return "invalid";
+    this.#expected = last + 1;
+    this.#next = Math.max(this.#next, this.#expected);
     return "ok";
   }
 

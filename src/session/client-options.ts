@@ -50,7 +50,7 @@ export interface ClientSessionOptions {
   readonly features?: readonly string[];
   /** Whether the transport is a byte stream, which does not say the major version (TRN-3). */
   readonly byteStream?: boolean;
-  /** Bytes of chats that the relay may have sent and this client not processed, at least 256 KiB (CRD-5). */
+  /** Bytes of chats that the relay may have sent and this client not processed, at least 512 KiB (CRD-5). */
   readonly creditBytes?: number;
   readonly outbox?: Partial<OutboxLimits>;
   readonly batch?: Partial<BatchOptions>;

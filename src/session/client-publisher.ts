@@ -176,8 +176,7 @@ export class ClientPublisher {
     const seq = Number(info.seq);
     const lane = this.#outbox.lane(room.name);
     if (!lane.isInFlight(seq)) return undefined;
-    const settles =
-      error.processed === "maybe" ? "doubt" : error.processed === "no" && error.retry === "never" ? "fail" : undefined;
+    const settles = error.processed !== "no" ? "doubt" : error.retry === "never" ? "fail" : undefined;
     if (settles !== undefined) {
       this.#counted(room, () => {
         const entry = lane.settle(seq);

@@ -70,8 +70,9 @@ export class ClientSession {
     this.codec = options.codec ?? binaryCodec;
     this.#times = { ...defaultClientTimes, ...options.times };
     this.#creditWindow = options.creditBytes ?? 1024 * 1024;
-    if (!(this.#creditWindow >= clientFrameBytes)) {
-      throw new UsageError("OPTION_INVALID", `creditBytes must be at least ${clientFrameBytes} (CRD-5)`);
+    // Half of it is granted anew when half is used, and a frame of the largest size must fit then.
+    if (!(this.#creditWindow >= 2 * clientFrameBytes)) {
+      throw new UsageError("OPTION_INVALID", `creditBytes must be at least ${2 * clientFrameBytes} (CRD-5)`);
     }
     const fraction = () => randomFraction(options.random);
     this.#ids = new MessageIdGenerator(options.random);

@@ -168,18 +168,43 @@ describe("what a relay may not do (ERR-10)", () => {
     expect(client.framesOf("error")).toHaveLength(1);
   });
 
-  it("more chats than were permitted end it (CRD-2)", () => {
-    const client = joined({ creditBytes: 256 * 1024 });
-    const text = "x".repeat(60_000);
-    for (let offset = 1; offset <= 3; offset++)
-      client.receive("chat", {
+  it("grants again when half is used, and ends a relay that sends more than it may (CRD-2, CRD-5)", () => {
+    const credit = 512 * 1024;
+    const client = joined({ creditBytes: credit });
+    const chat = (offset: number) =>
+      createFrame("chat", {
         room: 1,
         offset: BigInt(offset),
         id: id16(offset),
-        content: { body: { case: "text", value: text } },
+        content: { body: { case: "text", value: "x".repeat(60_000) } },
       });
-    expect(client.closed).toHaveLength(0);
-    expect(client.framesOf("credit").length).toBeGreaterThan(0);
+    const size = encodeFrame(chat(1)).length;
+    for (let offset = 1; offset <= 5; offset++) client.receiveFrame(chat(offset));
+    expect(client.framesOf("credit").map(({ value }) => Number(value.totalBytes))).toEqual([5 * size + credit]);
+    // A relay that goes on without asking: the grants are kept from it.
+    for (let offset = 6; client.closed.length === 0 && offset < 30; offset++) {
+      client.session.handleMessage(encodeFrame(chat(offset)), client.now);
+      if (offset === 29) client.pump();
+    }
+    client.pump();
+    expect(client.closed.at(-1)?.reason).toBe("CREDIT_EXCEEDED");
+  });
+
+  it("what a second join repeats is shown once, and a gap in it is no fault (ROM-10)", () => {
+    const client = joined();
+    const chat = (offset: number) => client.receive("chat", { room: 1, offset: BigInt(offset), id: id16(offset) });
+    chat(1);
+    client.publish("lobby", "one");
+    client.receive("error", { code: 25, retry: 2, scope: 1, processed: 1, room: 1, seq: 1n });
+    expect(client.framesOf("join").at(-1)?.value.position).toMatchObject({ offset: 1n });
+    chat(2);
+    chat(3);
+    client.admit("lobby", { verdict: 2, start: 2n, head: 5n, firstRetained: 1n, nextSeq: 1n });
+    client.receive("gap", { room: 1, first: 2n, last: 2n, reason: 1 });
+    chat(3);
+    chat(4);
+    expect(client.session.state).toBe("ready");
+    expect(client.eventsOf("message").map(({ offset }) => offset)).toEqual([1, 2, 3, 4]);
   });
 
   it("a chat of a room that is not open is passed over (ROM-4)", () => {
