@@ -3,7 +3,7 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import type { Publish } from "../wire/codec.ts";
+import { copyVerbatim, type Publish } from "../wire/codec.ts";
 import type { PublishEvent, PublishOutcome, PublishTicket } from "./server-events.ts";
 import type { ErrorSubject } from "./server-frames.ts";
 import type { ServerRoom } from "./server-room.ts";
@@ -71,13 +71,11 @@ function final(code: ProtocolError["code"], message: string): ProtocolError {
 export function detached({ id, target, content }: Publish): Pick<PublishEvent, "id" | "target" | "content"> {
   if (content === undefined) return { id: id.slice(), target: target.slice(), content };
   const { body, $unknown } = content;
-  return {
-    id: id.slice(),
-    target: target.slice(),
-    content: {
-      ...content,
-      body: body.case === "data" ? { case: "data", value: body.value.slice() } : body,
-      ...($unknown !== undefined && { $unknown: $unknown.map((field) => ({ ...field, data: field.data.slice() })) }),
-    },
+  const copy = {
+    ...content,
+    body: body.case === "data" ? { case: "data" as const, value: body.value.slice() } : body,
+    ...($unknown !== undefined && { $unknown: $unknown.map((field) => ({ ...field, data: field.data.slice() })) }),
   };
+  copyVerbatim(content, copy);
+  return { id: id.slice(), target: target.slice(), content: copy };
 }

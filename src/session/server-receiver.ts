@@ -201,17 +201,17 @@ export class Receiver {
       room.awaitSeq(seq);
       return port.error(goingAway(), subject);
     }
-    const reject = violation === undefined ? this.#judge(room, frame, ticket.bytes) : reason("FIELD_INVALID", violation.message);
+    const reject = violation === undefined ? this.#judge(room, frame) : reason("FIELD_INVALID", violation.message);
     port.event({ type: "publish", ticket, kind: publish.kind, reject, ...detached(publish) });
   }
 
   /** What is rejected finally: the broker records it before it is told (PUB-11, 1). */
-  #judge(room: ServerRoom, { body }: FrameOf<"publish">, bytes: number): Rejection | undefined {
+  #judge(room: ServerRoom, { body }: FrameOf<"publish">): Rejection | undefined {
     const right = rightFor.publish;
     if (right !== undefined && !room.rights.has(right)) return reason("FORBIDDEN", "a right is missing");
     const { content } = body.value;
     const { contentBytes } = this.#port.limits;
-    if (content !== undefined && bytes > contentBytes && encodedSize(content) > contentBytes) {
+    if (content !== undefined && encodedSize(content) > contentBytes) {
       return reason("LIMIT_EXCEEDED", "the content is too long");
     }
     return undefined;

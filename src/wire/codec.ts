@@ -13,6 +13,7 @@ import { ProtocolError } from "../errors.ts";
 import { findViolation, findViolationWithin, type Violation } from "./constraints.ts";
 import { type DecodeLimits, defaultDecodeLimits } from "./limits.ts";
 import { scan, strip } from "./scan.ts";
+import { keepVerbatim, verbatimSize, withVerbatim } from "./verbatim.ts";
 
 export {
   type Ack,
@@ -49,6 +50,7 @@ export {
 export type { Credit, Goodbye, Hello, Limits, Refresh, Refreshed, Welcome } from "../../gen/chappe/v1/session_pb.ts";
 export type { Signal } from "../../gen/chappe/v1/signal_pb.ts";
 export type { Typing, TypingMark } from "../../gen/chappe/v1/typing_pb.ts";
+export { copyVerbatim } from "./verbatim.ts";
 
 /** What a frame says: `{ case, value }`; `case` is undefined where it says nothing that this version knows. */
 export type Body = Frame["body"];
@@ -103,7 +105,8 @@ export function encodeFrame(frame: Frame, options: CodecOptions = {}): Uint8Arra
 export function encodeUnchecked(frame: Frame, options: CodecOptions): Uint8Array {
   let bytes: Uint8Array;
   try {
-    bytes = toBinary(FrameSchema, frame, { writeUnknownFields: options.unknownFields !== "drop" });
+    const isWhole = options.unknownFields !== "drop";
+    bytes = toBinary(FrameSchema, isWhole ? withVerbatim(frame) : frame, { writeUnknownFields: isWhole });
   } catch (cause) {
     throw new ProtocolError("FIELD_INVALID", "a value is not of its field's type", { origin: "local", cause });
   }
@@ -133,7 +136,12 @@ export function parseFrame(bytes: Uint8Array, options: CodecOptions = {}): Frame
   const regular = scan(FrameSchema, bytes, limits);
   // protobuf-es takes a known field whatever its wire type.
   const own = regular ? plain(bytes) : strip(FrameSchema, bytes);
-  return fromBinary(FrameSchema, own, { readUnknownFields: options.unknownFields !== "drop", recursionLimit: limits.depth + 1 });
+  const frame = fromBinary(FrameSchema, own, {
+    readUnknownFields: options.unknownFields !== "drop",
+    recursionLimit: limits.depth + 1,
+  });
+  if (options.unknownFields !== "drop") keepVerbatim(frame, bytes);
+  return frame;
 }
 
 /**
@@ -162,12 +170,8 @@ export function checked(frame: Frame): Frame {
 
 /** Bytes of a frame in binary form, or of a `Content` or `Publish` by itself (LIM-1, PUB-10), whether or not what it holds is allowed. */
 export function encodedSize(message: Frame | Content | Publish): number {
-  const schema =
-    message.$typeName === "chappe.v1.Frame"
-      ? FrameSchema
-      : message.$typeName === "chappe.v1.Content"
-        ? ContentSchema
-        : PublishSchema;
+  if (message.$typeName === "chappe.v1.Content") return verbatimSize(message) ?? toBinary(ContentSchema, message).length;
+  const schema = message.$typeName === "chappe.v1.Frame" ? FrameSchema : PublishSchema;
   return toBinary<DescMessage>(schema, message).length;
 }
 
