@@ -112,6 +112,14 @@ export class Client {
     this.#connect = options.connect ?? webSocketConnect(options.webSocket ?? platformWebSocket());
     this.#engine = new ClientSession(this.#engineOptions());
     this.#ready = this.#load();
+    this.#ready.catch((cause: unknown) => {
+      const error = new UsageError(
+        "OUTBOX_CORRUPT",
+        "the storage could not be read: nothing is sent, so that nothing is lost",
+        cause,
+      );
+      this.#events.emit("error", { error, room: undefined });
+    });
   }
 
   /** State of the connection (SES-8). */
@@ -259,7 +267,13 @@ export class Client {
       random: this.#options.random ?? platformRandom,
       wall,
       ...(onFrame !== undefined && {
-        observe: (direction, frame, bytes) => onFrame({ direction, frame, bytes, atMs: wall() }),
+        observe: (direction, frame, bytes) => {
+          try {
+            onFrame({ direction, frame, bytes, atMs: wall() });
+          } catch (error) {
+            reportError(error);
+          }
+        },
       }),
     };
   }
@@ -292,7 +306,11 @@ export class Client {
   /** Carries out a command as soon as the storage is loaded, then pumps. */
   #do(command: () => void): void {
     if (this.#isLoaded) this.#now(command);
-    else void this.#ready.then(() => this.#now(command));
+    else
+      void this.#ready.then(
+        () => this.#now(command),
+        () => undefined, // Told by the event.
+      );
   }
 
   /** Carries out a command at once, then pumps. */
@@ -360,7 +378,8 @@ export class Client {
   }
 
   #write(ops: Parameters<OutboxStorage["write"]>[0]): void {
-    this.#storage.write(ops).then(
+    const write = async () => this.#storage.write(ops);
+    write().then(
       () => this.#now(() => this.#engine.handleStored(this.#clock.now())),
       (cause: unknown) => this.#now(() => this.#engine.handleStoreFailed(cause, this.#clock.now())),
     );
@@ -383,15 +402,25 @@ export class Client {
     const ifCurrent = (input: (now: number) => void) => {
       if (transport !== undefined && transport === this.#transport) this.#now(() => input(this.#clock.now()));
     };
-    transport = this.#connect(this.#options.url, [this.#engine.codec.subprotocol], {
-      open: (subprotocol) => ifCurrent((now) => this.#engine.handleOpen(subprotocol, now)),
-      message: (data) => ifCurrent((now) => this.#engine.handleMessage(data, now)),
-      close: (code) =>
-        ifCurrent((now) => {
-          this.#transport = undefined;
-          this.#engine.handleClose(code, now);
-        }),
-    });
+    try {
+      transport = this.#connect(this.#options.url, [this.#engine.codec.subprotocol], {
+        open: (subprotocol) => ifCurrent((now) => this.#engine.handleOpen(subprotocol, now)),
+        message: (data) => ifCurrent((now) => this.#engine.handleMessage(data, now)),
+        close: (code) =>
+          ifCurrent((now) => {
+            this.#transport = undefined;
+            this.#engine.handleClose(code, now);
+          }),
+      });
+    } catch (cause) {
+      // As WebSocket's constructor does where a page's policy forbids the address. The engine decides about trying again.
+      this.#events.emit("error", {
+        error: new UsageError("OPTION_INVALID", "no transport could be made", cause),
+        room: undefined,
+      });
+      this.#clock.setTimer(0, () => this.#now(() => this.#engine.handleClose(1006, this.#clock.now())));
+      return;
+    }
     this.#transport = transport;
   }
 

@@ -82,13 +82,24 @@ export class Outbox {
     this.#limits = limits;
   }
 
-  /** Takes over what storage holds. Entries come in their order; call it before anything is added. */
+  /** Takes over what storage holds, before anything is sent. What was added before stands behind it. */
   restore(state: StoredState): void {
+    const added = [...this.#byId.values()];
+    this.#lanes.clear();
+    this.#byId.clear();
+    this.#pending.clear();
+    this.#bytes = 0;
+    this.#order = 0;
     if (state.session !== undefined) this.#session = { ...state.session };
     for (const stored of [...state.entries].sort((a, b) => a.order - b.order)) {
       const { id, ...rest } = stored;
       this.#insert({ ...rest, id: formatMessageId(id), idBytes: id, version: 0, storedVersion: 0 });
-      this.#order = Math.max(this.#order, stored.order);
+      this.#order = stored.order;
+    }
+    for (const entry of added) {
+      entry.order = ++this.#order;
+      this.#insert(entry);
+      this.#touch(entry);
     }
   }
 

@@ -180,12 +180,13 @@ describe("Client", () => {
     await before.close();
     world.isDown = false;
     const after = started(world.client("ada", { storage }));
-    expect(after.outboxSize).toBe(0);
+    // Before the storage is read: it comes after what that holds.
+    after.room("lobby").publish("three");
     const texts: (string | undefined)[] = [];
     after.on("message", ({ content }) => texts.push(content?.text));
     void after.room("lobby").join();
     await world.pass(100);
-    expect(texts).toEqual(["one", "two"]);
+    expect(texts).toEqual(["one", "two", "three"]);
     expect(after.outboxSize).toBe(0);
   });
 
@@ -210,6 +211,56 @@ describe("Client", () => {
     isFull = false;
     await world.pass(2000);
     expect(await sent.stored).toMatchObject({ offset: 1 });
+  });
+
+  it("tells a storage that cannot be read, and sends nothing", async () => {
+    const world = new World();
+    const storage: OutboxStorage = { load: () => Promise.reject(new Error("unreadable")), write: () => Promise.resolve() };
+    const ada = world.client("ada", { storage });
+    const errors: string[] = [];
+    ada.on("error", ({ error }) => errors.push(error.code));
+    ada.start();
+    await world.pass(100);
+    expect(errors).toEqual(["OUTBOX_CORRUPT"]);
+    expect(ada.state).toBe("idle");
+    await expect(ada.room("lobby").join()).rejects.toThrow("unreadable");
+  });
+
+  it("goes on where a storage throws at once", async () => {
+    const world = new World();
+    const inner = new MemoryStorage();
+    let failures = 2;
+    const storage: OutboxStorage = {
+      load: () => inner.load(),
+      write: (ops) => {
+        if (failures-- > 0) throw new Error("at once");
+        return inner.write(ops);
+      },
+    };
+    const ada = started(world.client("ada", { storage }));
+    void ada.room("lobby").join();
+    const sent = ada.room("lobby").publish("kept");
+    await world.pass(4000);
+    expect(await sent.stored).toMatchObject({ offset: 1 });
+  });
+
+  it("tries again where no transport can be made", async () => {
+    const world = new World();
+    let failures = 2;
+    const real = world.network.connect("ada", () => (transport) => world.relay.accept(transport, { codec: binaryCodec }));
+    const ada = started(
+      world.client("ada", {
+        connect: (...args) => {
+          if (failures-- > 0) throw new Error("forbidden");
+          return real(...args);
+        },
+      }),
+    );
+    const errors: string[] = [];
+    ada.on("error", ({ error }) => errors.push(error.code));
+    await world.pass(5000);
+    expect(errors).toEqual(["OPTION_INVALID", "OPTION_INVALID"]);
+    expect(ada.state).toBe("ready");
   });
 
   it("a cancelled message rejects its promise, and is not in the log (PUB-12)", async () => {

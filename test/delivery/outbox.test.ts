@@ -91,6 +91,28 @@ describe("Outbox", () => {
     expect(outbox.size).toBe(0);
   });
 
+  it("puts what was added before the storage was read behind what it holds", () => {
+    const disk = new Disk();
+    const before = new Outbox(limits);
+    for (const n of [1, 2]) before.add(draft("a", n));
+    disk.write(before);
+    const after = new Outbox(limits);
+    after.add(draft("a", 3));
+    after.restore({ session: undefined, entries: [...disk.entries.values()] });
+    expect(
+      after
+        .lane("a")
+        .entries()
+        .map(({ order, idBytes }) => [order, idBytes[15]]),
+    ).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+    disk.write(after);
+    expect(disk.entries.size).toBe(3);
+  });
+
   it("refuses what the table does not allow (PUB-13)", () => {
     const outbox = new Outbox(limits);
     const entry = outbox.add(draft("a", 1));
