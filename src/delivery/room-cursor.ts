@@ -85,16 +85,16 @@ export class RoomCursor {
   }
 
   /**
-   * The relay has said where delivery begins. `start` is measured against {@link position}: the join that this answers carried it,
-   * or it is unsolicited.
+   * The relay has said where delivery begins.
    *
+   * @param asked - the position that the join carried which this answers; chats may have moved {@link position} since (ROM-10).
    * @throws ProtocolError OFFSET_INVALID (remote) where the frame contradicts itself or the position (RES-5); nothing has changed.
    */
-  joined(log: JoinedLog): JoinedOutcome {
+  joined(log: JoinedLog, asked: RoomPosition | undefined = this.position): JoinedOutcome {
     const { epoch, start, head, firstRetained } = log;
     const before = this.position;
     const within = 1 <= firstRetained && firstRetained <= start && start <= head + 1;
-    if (!within || !rules[log.verdict](log, before)) {
+    if (!within || !rules[log.verdict](log, asked)) {
       throw new ProtocolError("OFFSET_INVALID", `joined: ${log.verdict} at ${start} of ${firstRetained}..${head} cannot be`, {
         origin: "remote",
         field: "joined.start",
@@ -102,13 +102,15 @@ export class RoomCursor {
     }
 
     this.#expected = start;
-    if (before === undefined || before.epoch !== epoch || log.verdict === "reset") {
+    // A reset that was told meanwhile is not told twice by the answer to a join that still carried the old epoch.
+    const isReset = log.verdict === "reset" && asked?.epoch === epoch;
+    if (before === undefined || before.epoch !== epoch || isReset) {
       this.#epoch = epoch;
       this.#next = start;
       return { reset: log.verdict === "reset" || before !== undefined };
     }
     const first = this.#next;
-    // A fresh join of a known room may begin before what was seen: those come as duplicates.
+    // It may begin before what was seen: those come as duplicates.
     if (start <= first) return { reset: false };
     this.#next = start;
     return { missing: { first, last: start - 1 }, reset: false };

@@ -107,7 +107,7 @@ export class ClientBook {
     if (!this.isOpen || !room.input("attach")) return;
     const { tail = 0, maxCatchup = 0, publishOnly = false } = room.options;
     const { position } = room.cursor;
-    room.rejoinFrom = room.joined !== undefined && room.handle !== 0 ? position?.offset : undefined;
+    room.rejoinFrom = room.joined !== undefined && room.handle !== 0 ? position : undefined;
     const init = {
       name: room.name,
       tail,

@@ -129,13 +129,15 @@ export class ClientInbox {
       const room = this.#book.handles.get(gap.room);
       if (room === undefined || !room.isOpen) return;
       const [first, last] = [Number(gap.first), Number(gap.last)];
+      const missing = Math.max(first, room.cursor.next);
       if (room.cursor.gap(first, last) === "invalid") {
         throw new ProtocolError("OFFSET_INVALID", `a gap at ${first} where ${room.cursor.next} is next (RES-7)`, {
           origin: "remote",
         });
       }
       const reason = ({ 1: "trimmed", 2: "tooMany" } as const)[gap.reason as 1 | 2] ?? "unknown";
-      this.#book.host.emit({ type: "gap", room: room.name, first, last, reason });
+      // What was seen before the room was joined again is not missing (ROM-10).
+      if (missing <= last) this.#book.host.emit({ type: "gap", room: room.name, first: missing, last, reason });
     },
     joined: (joined, now, ref) => this.#joined(joined, now, ref),
     left: (left, now, ref) => {
@@ -222,24 +224,27 @@ export class ClientInbox {
       return;
     }
     const unsolicited = request === undefined;
-    if (!room.input("joined")) return;
+    // While an open room is joined again, only the answer opens it for publishing (ROM-6).
+    const isAwaited = unsolicited && room.state === "joining" && room.rejoinFrom !== undefined;
+    if (!isAwaited && !room.input("joined")) return;
     const epoch = Number(joined.epoch);
     const start = Number(joined.start);
     const before = room.cursor.position;
     let missing: { first: number; last: number } | undefined;
     if (room.options.publishOnly !== true) {
-      // Chats that came after the join was sent have moved the cursor: the replay overlaps them (ROM-10).
-      const overlaps = room.rejoinFrom !== undefined && verdict === "resumed" && start === room.rejoinFrom + 1;
+      // To a client that might not read there is nothing to compare with (ROM-6).
+      const isFirstRead = unsolicited && verdict === "resumed" && room.joined?.rights.has("read") === false;
       const log = {
-        verdict: overlaps ? ("fresh" as const) : verdict,
+        verdict: isFirstRead ? ("fresh" as const) : verdict,
         epoch,
         start,
         head: Number(joined.head),
         firstRetained: Number(joined.firstRetained),
       };
-      ({ missing } = room.cursor.joined(log));
+      // Chats that came after the join was sent have moved the cursor: the replay overlaps them (ROM-10).
+      ({ missing } = room.cursor.joined(log, unsolicited ? before : (room.rejoinFrom ?? before)));
     }
-    room.rejoinFrom = undefined;
+    if (!isAwaited) room.rejoinFrom = undefined;
     if (before !== undefined && before.epoch !== epoch) room.resetWatermarks();
     room.handle = joined.room;
     this.#book.handles.set(joined.room, room);
@@ -249,7 +254,7 @@ export class ClientInbox {
     room.toldDelivered = room.joined.marks.find(({ user }) => user === this.#book.user)?.delivered ?? 0;
     room.delivered = Math.max(room.delivered, room.cursor.next - 1);
     this.#book.host.emit({ type: "joined", ...room.joined });
-    for (const waiting of room.joinRequests.splice(0)) this.#book.answer(waiting, room.joined);
+    if (!isAwaited) for (const waiting of room.joinRequests.splice(0)) this.#book.answer(waiting, room.joined);
     if (!(unsolicited && verdict === "resumed")) this.#book.publisher.roomOpened(room, epoch, Number(joined.nextSeq));
   }
 

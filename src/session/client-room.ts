@@ -37,7 +37,7 @@ export class ClientRoom {
   readonly joinRequests: number[] = [];
   readonly leaveRequests: number[] = [];
   /** The position that the open join carried, where the room was open then: the answer is measured against it (ROM-10). */
-  rejoinFrom: number | undefined;
+  rejoinFrom: RoomPosition | undefined;
   /** Nothing is published before this time (PUB-16, 5); how often in a row its first entry was given back. */
   pausedUntil = 0;
   rejections = 0;

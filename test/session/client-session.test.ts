@@ -205,6 +205,78 @@ describe("what a relay may not do (ERR-10)", () => {
     chat(4);
     expect(client.session.state).toBe("ready");
     expect(client.eventsOf("message").map(({ offset }) => offset)).toEqual([1, 2, 3, 4]);
+    expect(client.eventsOf("gap")).toHaveLength(0);
+  });
+
+  /** At offset 1, its room being joined again because of ROOM_UNKNOWN, while chats 2 and 3 come. */
+  function rejoining() {
+    const client = joined();
+    const chat = (offset: number) => client.receive("chat", { room: 1, offset: BigInt(offset), id: id16(offset) });
+    chat(1);
+    client.publish("lobby", "one");
+    client.receive("error", { code: 25, retry: 2, scope: 1, processed: 1, room: 1, seq: 1n });
+    chat(2);
+    chat(3);
+    return { client, chat, shown: () => client.eventsOf("message").map(({ offset }) => offset) };
+  }
+
+  it("of a gap over what a second join would repeat, only what was not seen is missing (ROM-10)", () => {
+    const { client, chat, shown } = rejoining();
+    client.admit("lobby", { verdict: 2, start: 2n, head: 5n, firstRetained: 1n, nextSeq: 1n });
+    chat(2);
+    client.receive("gap", { room: 1, first: 3n, last: 4n, reason: 1 });
+    chat(5);
+    expect(client.session.state).toBe("ready");
+    expect(shown()).toEqual([1, 2, 3, 5]);
+    expect(client.eventsOf("gap").map(({ first, last }) => [first, last])).toEqual([[4, 4]]);
+  });
+
+  it.each([
+    ["seen already", 3n, undefined, [1, 2, 3, 4]],
+    ["partly seen", 5n, { first: 4, last: 4 }, [1, 2, 3, 5]],
+  ])("the verdict GAP of a second join about what was %s is no fault (ROM-10)", (_name, start, missing, offsets) => {
+    const { client, chat, shown } = rejoining();
+    client.admit("lobby", { verdict: 3, start, head: 5n, firstRetained: start, nextSeq: 1n });
+    expect(client.eventsOf("joined").at(-1)?.missing).toEqual(missing);
+    for (let offset = Number(start); offset <= (offsets.at(-1) ?? 0); offset++) chat(offset);
+    expect(client.session.state).toBe("ready");
+    expect(shown()).toEqual(offsets);
+  });
+
+  it("an unsolicited joined does not answer a second join: nothing is published before the answer (ROM-6, ROM-10)", () => {
+    const { client, chat, shown } = rejoining();
+    const before = client.published.length;
+    client.receive("joined", joinedInit("lobby", { verdict: 2, start: 4n, head: 3n, firstRetained: 1n, nextSeq: 1n }));
+    client.advance(10);
+    expect(client.published).toHaveLength(before);
+    chat(4);
+    client.admit("lobby", { verdict: 2, start: 2n, head: 4n, firstRetained: 1n, nextSeq: 1n }).advance(10);
+    expect(client.published).toHaveLength(before + 1);
+    for (const offset of [2, 3, 4, 5]) chat(offset);
+    expect(client.session.state).toBe("ready");
+    expect(shown()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("a reset that crosses a second join is taken once (ROM-6, ROM-10)", () => {
+    const { client, chat, shown } = rejoining();
+    client.receive("joined", joinedInit("lobby", { verdict: 4, epoch: 78n, start: 1n, head: 0n, nextSeq: 1n }));
+    client.receive("chat", { room: 1, offset: 1n, id: id16(11) });
+    client.admit("lobby", { verdict: 4, epoch: 78n, start: 2n, head: 1n, nextSeq: 1n });
+    chat(2);
+    expect(client.session.state).toBe("ready");
+    expect(client.session.rooms.room("lobby")?.cursor.position).toEqual({ epoch: 78, offset: 2 });
+    // Offset 2 has an id that was shown in the epoch before (MID-6).
+    expect(shown()).toEqual([1, 2, 3, 1]);
+  });
+
+  it("where the right to read is gained, delivery begins at start, unchecked (ROM-6)", () => {
+    const client = new ClientHarness().connect();
+    client.session.rooms.join("lobby", {}, client.now);
+    client.pump().admit("lobby", { rights: [2], head: 3n });
+    client.receive("joined", joinedInit("lobby", { verdict: 2, start: 8n, head: 7n, rights: [1, 2] }));
+    client.receive("chat", { room: 1, offset: 8n, id: id16(8) });
+    expect(client.session.state).toBe("ready");
+    expect(client.eventsOf("message").map(({ offset }) => offset)).toEqual([8]);
   });
 
   it("a chat of a room that is not open is passed over (ROM-4)", () => {
@@ -375,6 +447,14 @@ describe("publishing (PUB)", () => {
     client.receive("error", { code: 53, retry: 1, scope: 1, processed: 1, room: 1, seq: 1n }).receive("ack", ack(2, 1));
     expect(client.states(one).at(-1)).toBe("failed");
     expect(client.states(two).at(-1)).toBe("stored");
+  });
+
+  it("an error that says the publish was processed leaves it in doubt, whatever its retry (PUB-11)", () => {
+    const client = joined();
+    const id = client.publish("lobby", "one");
+    client.receive("error", { code: 70, retry: 3, scope: 1, processed: 3, room: 1, seq: 1n });
+    expect(client.states(id).at(-1)).toBe("maybe");
+    expect(client.advance(60_000).published).toHaveLength(1);
   });
 
   it("sends again with the same seqs where the broker knows them (PUB-8 c)", () => {
