@@ -14,10 +14,12 @@ import { ClientSession } from "../session/client-session.ts";
 import type { Clock, Random } from "../session/host.ts";
 import type { ClientState } from "../session/transitions.ts";
 import type { ChatKind, Frame } from "../wire/codec.ts";
+import { defaultTimes } from "../wire/limits.ts";
 import { Emitter } from "./emitter.ts";
 import { platformClock, platformRandom, platformWebSocket, reportError } from "./platform.ts";
 import { Room } from "./room.ts";
 import { MemoryStorage, type OutboxStorage } from "./storage.ts";
+import { TokenSource } from "./token-source.ts";
 import { type Connect, type Transport, type WebSocketConstructor, webSocketConnect } from "./transport.ts";
 
 /** A frame that passes, for people who look on. */
@@ -94,13 +96,13 @@ export class Client {
   readonly #rooms: Map<string, Room> = new Map();
   readonly #answers: Map<number, Settler<unknown>> = new Map();
   readonly #sent: Map<string, Settler<Stored>> = new Map();
+  readonly #tokens: TokenSource | undefined;
   readonly #ready: Promise<void>;
   #engine: ClientSession;
   #transport: Transport | undefined;
   #timer: unknown;
   #isPumping = false;
   #isLoaded = false;
-  #isStarted = false;
   #user: string | undefined;
 
   /** @throws UsageError OPTION_INVALID, naming the option; DEPENDENCY_MISSING. */
@@ -111,6 +113,21 @@ export class Client {
     this.#storage = options.storage ?? new MemoryStorage();
     this.#connect = options.connect ?? webSocketConnect(options.webSocket ?? platformWebSocket());
     this.#engine = new ClientSession(this.#engineOptions());
+    const { token } = options;
+    if (typeof token === "function") {
+      this.#tokens = new TokenSource({
+        fetch: token,
+        clock: this.#clock,
+        random: options.random ?? platformRandom,
+        timeoutMs: options.times?.connectTimeout ?? defaultTimes.connectTimeout,
+        onFailure: (cause) => {
+          const error = new UsageError("OPTION_INVALID", "the token function failed; it is called again", cause);
+          this.#events.emit("error", { error, room: undefined });
+        },
+      });
+    } else if (token !== undefined) {
+      this.#engine.setToken(token, this.#clock.now());
+    }
     this.#ready = this.#load();
     this.#ready.catch((cause: unknown) => {
       const error = new UsageError(
@@ -149,20 +166,15 @@ export class Client {
 
   /** Connects, and comes back after each end that permits it. Where it waits for its next attempt: at once. */
   start(): void {
-    this.#isStarted = true;
     this.#do(() => {
-      if (typeof this.#options.token === "function" && this.#engine.state !== "locked") {
-        void this.#fetchToken(() => this.#engine.start(this.#clock.now()));
-      } else {
-        if (typeof this.#options.token === "string") this.#engine.setToken(this.#options.token, this.#clock.now());
-        this.#engine.start(this.#clock.now());
-      }
+      if (this.#tokens === undefined || this.#engine.state === "locked") this.#engine.start(this.#clock.now());
+      else this.#fetchToken(() => this.#engine.start(this.#clock.now()));
     });
   }
 
   /** Says goodbye and closes. What is not settled stays in the outbox; promises that wait for it stay open. */
   async close(): Promise<void> {
-    this.#isStarted = false;
+    this.#tokens?.stop();
     await this.#ready;
     this.#do(() => this.#engine.stop(this.#clock.now()));
     for (const answer of this.#answers.values()) answer.reject(new UsageError("CLOSED", "the client was closed"));
@@ -189,7 +201,7 @@ export class Client {
 
   /** A fresh token: for the next connection, and told at once on a living one (AUT-5). */
   setToken(token: string): void {
-    this.#do(() => this.#engine.setToken(token, this.#clock.now()));
+    this.#now(() => this.#engine.setToken(token, this.#clock.now()));
   }
 
   /** The room of this name; nothing is sent. The same object for the same name. */
@@ -201,10 +213,10 @@ export class Client {
         leave: () => this.#ask((now) => this.#engine.rooms.leave(name, now)) as Promise<void>,
         publish: (content, kind, target) => this.#publish(name, content, kind, target),
         cancel: (id) => this.#now(() => this.#engine.rooms.cancel(id)),
-        type: (state) => this.#do(() => this.#engine.rooms.type(name, state, this.#clock.now())),
-        markRead: (offset) => this.#do(() => this.#engine.rooms.markRead(name, offset)),
+        type: (state) => this.#now(() => this.#engine.rooms.type(name, state, this.#clock.now())),
+        markRead: (offset) => this.#now(() => this.#engine.rooms.markRead(name, offset)),
         history: (options) => this.#ask((now) => this.#engine.rooms.history(name, options, now)) as Promise<HistoryPage>,
-        signal: (event, content) => this.#do(() => this.#engine.rooms.signal(name, event, content)),
+        signal: (event, content) => this.#now(() => this.#engine.rooms.signal(name, event, content)),
         joined: () => {
           const known = this.#engine.rooms.room(name);
           return known?.state === "joined" ? known.joined : undefined;
@@ -217,12 +229,12 @@ export class Client {
 
   /** Sends an event to the application behind the relay (SIG-2). */
   signal(event: string, content?: ContentInput): void {
-    this.#do(() => this.#engine.rooms.signal(undefined, event, content));
+    this.#now(() => this.#engine.rooms.signal(undefined, event, content));
   }
 
   /** Says the own presence, now, after every reconnect, and in time (PRS-5). */
   setPresence(presence: OwnPresence): void {
-    this.#do(() => this.#engine.rooms.setPresence(presence, this.#clock.now()));
+    this.#now(() => this.#engine.rooms.setPresence(presence, this.#clock.now()));
   }
 
   /** Follows users. @returns what is known now; changes come as `presence`. */
@@ -231,7 +243,7 @@ export class Client {
   }
 
   unwatch(users: readonly string[]): void {
-    this.#do(() => this.#engine.rooms.unwatch(users));
+    this.#now(() => this.#engine.rooms.unwatch(users));
   }
 
   #publish(room: string, content: ContentInput | undefined, kind: ChatKind, target: string | undefined): Sent {
@@ -285,22 +297,11 @@ export class Client {
     this.#pump();
   }
 
-  async #fetchToken(then: () => void): Promise<void> {
-    const { token } = this.#options;
-    if (typeof token !== "function") return;
-    try {
-      const fresh = await token();
-      if (!this.#isStarted) return;
-      this.#do(() => {
-        this.#engine.setToken(fresh, this.#clock.now());
-        then();
-      });
-    } catch (cause) {
-      this.#events.emit("error", {
-        error: new UsageError("OPTION_INVALID", "the token function failed", cause),
-        room: undefined,
-      });
-    }
+  #fetchToken(then: () => void): void {
+    this.#tokens?.get((token) => {
+      this.#now(() => this.#engine.setToken(token, this.#clock.now()));
+      this.#now(then);
+    });
   }
 
   /** Carries out a command as soon as the storage is loaded, then pumps. */
@@ -435,7 +436,7 @@ export class Client {
     }
     if (event.type === "welcome") this.#user = event.user;
     if (event.type === "entry") this.#settle(event);
-    if (event.type === "tokenWanted") void this.#fetchToken(() => undefined);
+    if (event.type === "tokenWanted") this.#fetchToken(() => undefined);
     this.#events.emit(type, rest as never);
   }
 
@@ -456,6 +457,8 @@ const loopback = /^ws:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(?=[:/?#]|$)/i;
 
 function checkUrl({ url, token, insecure = "refuse" }: ClientOptions): void {
   const invalid = (why: string) => new UsageError("OPTION_INVALID", `url: ${why}`);
+  // What stands before an @ only looks like the machine that is reached.
+  if (/^wss?:\/\/[^/?#]*@/i.test(url)) throw invalid("must not hold a user or a password");
   if (!/^wss?:\/\/[^/]/.test(url)) throw invalid("must begin with ws:// or wss://");
   if (/[?&](access_)?token=/i.test(url)) throw invalid("a token must not stand in a URL (AUT-2); use the option token");
   if (token !== undefined && url.startsWith("ws:") && !loopback.test(url) && insecure === "refuse") {

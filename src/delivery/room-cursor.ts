@@ -107,7 +107,9 @@ export class RoomCursor {
     if (before === undefined || before.epoch !== epoch || isReset) {
       this.#epoch = epoch;
       this.#next = start;
-      return { reset: log.verdict === "reset" || before !== undefined };
+      const reset = log.verdict === "reset" || before !== undefined;
+      // Nothing of the new log has been seen: what lies before its delivery is missing (RES-4).
+      return log.verdict === "reset" && start > 1 ? { missing: { first: 1, last: start - 1 }, reset } : { reset };
     }
     const first = this.#next;
     // It may begin before what was seen: those come as duplicates.

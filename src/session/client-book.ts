@@ -105,17 +105,9 @@ export class ClientBook {
 
   attach(room: ClientRoom, now: number): void {
     if (!this.isOpen || !room.input("attach")) return;
-    const { tail = 0, maxCatchup = 0, publishOnly = false } = room.options;
     const { position } = room.cursor;
     room.rejoinFrom = room.joined !== undefined && room.handle !== 0 ? position : undefined;
-    const init = {
-      name: room.name,
-      tail,
-      maxCatchup,
-      publishOnly,
-      ...(position !== undefined && { position: fromPosition(position) }),
-    };
-    this.request("join", 0, room.name, now, (ref) => createFrame("join", init, { ref }));
+    this.request("join", 0, room.name, now, (ref) => joinFrame(room.name, { ...room.options, position }, ref));
   }
 
   /** Joins an open room again: what the broker knows of this producer has to be asked anew (PUB-18). */
@@ -155,4 +147,11 @@ export class ClientBook {
   fail(request: number, error: ProtocolError): void {
     if (request !== 0) this.host.emit({ type: "answer", request, result: undefined, error });
   }
+}
+
+/** A join as the application wants it. @throws ProtocolError FIELD_INVALID (local) for a position that is none. */
+export function joinFrame(name: string, options: { [K in keyof JoinOptions]: JoinOptions[K] | undefined }, ref: number): Frame {
+  const { position, tail = 0, maxCatchup = 0, publishOnly = false } = options;
+  const init = { name, tail, maxCatchup, publishOnly, ...(position !== undefined && { position: fromPosition(position) }) };
+  return createFrame("join", init, { ref });
 }

@@ -6,10 +6,10 @@
 
 import type { OutboxEntry } from "../delivery/outbox.ts";
 import { ProtocolError, UsageError } from "../errors.ts";
-import { type BodyValue, type ChatKind, checkFrame, createFrame, encodedSize, type Frame } from "../wire/codec.ts";
+import { type BodyValue, ChatKind, type Content, createFrame, encodedSize, encodeFrame, type Frame } from "../wire/codec.ts";
 import { contentBytes, type SessionLimits } from "../wire/limits.ts";
-import { ClientBook, type ConversationHost } from "./client-book.ts";
-import { type ContentInput, fromContent, presenceStates } from "./client-convert.ts";
+import { ClientBook, type ConversationHost, joinFrame } from "./client-book.ts";
+import { type ContentInput, fromContent, presenceStates, toUint64 } from "./client-convert.ts";
 import { ClientInbox } from "./client-inbox.ts";
 import { publishOverhead } from "./client-publisher.ts";
 import { unanswered } from "./client-requests.ts";
@@ -70,7 +70,7 @@ export class ClientConversation {
 
   /** Enters a room, and again on every connection. Answered by a JoinedRoom. */
   join(name: string, options: JoinOptions, now: number): number {
-    this.#require(createFrame("join", { name, tail: options.tail ?? 0 }));
+    this.#require(joinFrame(name, options, 1));
     const room = this.#book.rooms.get(name) ?? this.#book.newRoom(name, options);
     room.options = { ...room.options, ...options };
     const request = this.#nextRequest++;
@@ -107,26 +107,23 @@ export class ClientConversation {
    */
   publish(input: PublishInput): OutboxEntry {
     const { room, id, kind, target } = input;
-    const frame = createFrame("publish", {
-      room: 1,
-      seq: 1n,
-      id,
-      kind,
-      target,
-      ...(input.content !== undefined && { content: fromContent(input.content) }),
-    });
-    this.#require(createFrame("join", { name: room }));
-    this.#require(frame);
-    // What was being written is sent: no stop follows it (TYP-3).
-    this.#book.rooms.get(room)?.typing.stop();
+    if (input.content === undefined && kind !== ChatKind.REDACTION) {
+      throw new ProtocolError("FIELD_INVALID", "content: is missing", { field: "publish.content" });
+    }
+    const made = input.content === undefined ? {} : { content: fromContent(input.content) };
+    const frame = createFrame("publish", { room: 1, seq: 1n, id, kind, target, ...made });
     const { content } = frame.body.value as BodyValue<"publish">;
-    const size = content === undefined ? 0 : encodedSize(content);
+    const size = content === undefined ? 0 : sizeOf(content);
     const limit = this.#book.limits?.contentBytes ?? contentBytes;
     if (size > limit) {
       throw new ProtocolError("LIMIT_EXCEEDED", `content has ${size} bytes; the limit is ${limit} (LIM-1)`, {
         field: "publish.content",
       });
     }
+    this.#require(createFrame("join", { name: room }));
+    this.#require(frame);
+    // What was being written is sent: no stop follows it (TYP-3).
+    this.#book.rooms.get(room)?.typing.stop();
     return this.#book.host.outbox.add({ room, id, kind, target, content, bytes: size + publishOverhead });
   }
 
@@ -144,6 +141,7 @@ export class ClientConversation {
 
   /** The user has read everything up to this offset (RCP-2). */
   markRead(name: string, offset: number): void {
+    toUint64(offset, "offset");
     const room = this.#book.rooms.get(name);
     if (room === undefined) return;
     room.read = Math.max(room.read, Math.min(offset, room.cursor.next - 1));
@@ -157,8 +155,8 @@ export class ClientConversation {
     const anchored = (before ?? 0) > 0 || after !== undefined;
     const anchor =
       after !== undefined
-        ? { case: "after" as const, value: BigInt(after) }
-        : { case: "before" as const, value: BigInt(before ?? 0) };
+        ? { case: "after" as const, value: toUint64(after, "history.after") }
+        : { case: "before" as const, value: toUint64(before ?? 0, "history.before") };
     const init = { room: room.handle, epoch: BigInt(anchored ? (room.joined?.epoch ?? 0) : 0), anchor, limit };
     this.#require(createFrame("history", init));
     const request = this.#nextRequest++;
@@ -184,6 +182,7 @@ export class ClientConversation {
 
   /** Follows users, also on later connections. Answered by their presences, as soon as there is a connection. @throws UsageError OPTION_INVALID above the limit. */
   watch(users: readonly string[], now: number): number {
+    requireList(users);
     this.#require(createFrame("watch", { users: [...users] }));
     const most = this.#book.limits?.watchedUsers ?? 256;
     if (new Set([...this.#book.watched, ...users]).size > most) {
@@ -199,6 +198,7 @@ export class ClientConversation {
   }
 
   unwatch(users: readonly string[]): void {
+    requireList(users);
     this.#require(createFrame("unwatch", { users: [...users] }));
     for (const user of users) this.#book.watched.delete(user);
     for (const [request, wanted] of this.#book.watches) {
@@ -321,7 +321,9 @@ export class ClientConversation {
   }
 
   #presenceFrame({ state, activity = "", statusText = "" }: OwnPresence): Frame {
-    return createFrame("presence", { marks: [{ state: presenceStates[state], activity, statusText }] });
+    const known = presenceStates[state];
+    if (known === undefined) throw new ProtocolError("FIELD_INVALID", `state: "${state}" is none`, { field: "presence.state" });
+    return createFrame("presence", { marks: [{ state: known, activity, statusText }] });
   }
 
   #sayPresence(now: number): void {
@@ -331,11 +333,22 @@ export class ClientConversation {
       this.#presence.state === "offline" ? Number.POSITIVE_INFINITY : now + this.#book.host.times.presenceRefresh;
   }
 
-  /** Misuse is refused at once (ENC-8). */
+  /** Misuse is refused at once: what cannot be encoded, or breaks a constraint (ENC-8). */
   #require(frame: Frame): void {
-    const violation = checkFrame(frame);
-    if (violation !== undefined) {
-      throw new ProtocolError(violation.code, violation.message, violation.field === undefined ? {} : { field: violation.field });
-    }
+    encodeFrame(frame);
   }
+}
+
+/** @throws ProtocolError FIELD_INVALID (local) where a value is not of its field's type. */
+function sizeOf(content: Content): number {
+  try {
+    return encodedSize(content);
+  } catch (cause) {
+    throw new ProtocolError("FIELD_INVALID", "content: a value is not of its type", { field: "publish.content", cause });
+  }
+}
+
+/** A string is a list of letters to JavaScript, but not of user ids. */
+function requireList(users: readonly string[]): void {
+  if (!Array.isArray(users)) throw new ProtocolError("FIELD_INVALID", "users: a list is expected", { field: "users" });
 }

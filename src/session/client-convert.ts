@@ -154,9 +154,13 @@ export function toContent(content: Content | undefined): MessageContent | undefi
   };
 }
 
+/** @throws ProtocolError FIELD_INVALID (local) for what is neither text nor data, or both. */
 export function fromContent(input: ContentInput): Init<Content> {
   if (typeof input === "string") return { body: { case: "text", value: input } };
-  const { text, data, contentType, headers } = input;
+  const { text, data, contentType, headers } = Object(input) as Exclude<ContentInput, string>;
+  if (text === undefined && data === undefined) {
+    throw new ProtocolError("FIELD_INVALID", "content: has neither text nor data", { field: "content" });
+  }
   if (text !== undefined && data !== undefined) {
     throw new ProtocolError("FIELD_INVALID", "content: has text and data", { field: "content" });
   }
@@ -240,5 +244,11 @@ export function toJoined(joined: Joined, verdict: VerdictName, missing: JoinedRo
 }
 
 export function fromPosition(position: RoomPosition): { epoch: bigint; offset: bigint } {
-  return { epoch: BigInt(position.epoch), offset: BigInt(position.offset) };
+  return { epoch: toUint64(position.epoch, "position.epoch"), offset: toUint64(position.offset, "position.offset") };
+}
+
+/** A caller's number as a 64-bit field. @throws ProtocolError FIELD_INVALID (local) where it is no whole number from 0 to 2^53−1. */
+export function toUint64(value: number, field: string): bigint {
+  if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  throw new ProtocolError("FIELD_INVALID", `${field}: a whole number from 0 to 2^53-1 is expected`, { field });
 }

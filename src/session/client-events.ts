@@ -94,7 +94,7 @@ export type RightName = "read" | "publish" | "redact" | "signal";
 export interface JoinedRoom {
   readonly room: string;
   readonly verdict: "fresh" | "resumed" | "gap" | "reset";
-  /** With `gap`: the offsets that will not come (RES-4). */
+  /** With `gap` and `reset`: the offsets that will not come; those from `firstRetained` on can be read with history (RES-4). */
   readonly missing: { readonly first: number; readonly last: number } | undefined;
   readonly epoch: number;
   readonly start: number;

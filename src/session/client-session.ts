@@ -10,7 +10,17 @@
 import { MessageIdGenerator } from "../delivery/message-id.ts";
 import { Outbox, type StoredState, type StoreOp } from "../delivery/outbox.ts";
 import { closeCode, ProtocolError, retryOfCloseCode, UsageError } from "../errors.ts";
-import { checkFrame, createFrame, encodedSize, type Frame, type Goodbye, Retry, Scope, type Welcome } from "../wire/codec.ts";
+import {
+  checkFrame,
+  createFrame,
+  encodedSize,
+  encodeFrame,
+  type Frame,
+  type Goodbye,
+  Retry,
+  Scope,
+  type Welcome,
+} from "../wire/codec.ts";
 import { clientFrameBytes, contentBytes, maxSafeInteger, type SessionLimits } from "../wire/limits.ts";
 import { Backoff, defaultBackoff, type EndVerdict } from "./backoff.ts";
 import { ClientConversation } from "./client-conversation.ts";
@@ -64,7 +74,7 @@ export class ClientSession {
   #end: EndVerdict | undefined;
   #endError: ProtocolError | undefined;
 
-  /** @throws UsageError OPTION_INVALID. */
+  /** @throws UsageError OPTION_INVALID; ProtocolError FIELD_INVALID (local) for what hello cannot hold. */
   constructor(options: ClientSessionOptions) {
     this.#options = options;
     this.codec = options.codec ?? binaryCodec;
@@ -74,6 +84,7 @@ export class ClientSession {
     if (!(this.#creditWindow >= 2 * clientFrameBytes)) {
       throw new UsageError("OPTION_INVALID", `creditBytes must be at least ${2 * clientFrameBytes} (CRD-5)`);
     }
+    this.#requireHello("");
     const fraction = () => randomFraction(options.random);
     this.#ids = new MessageIdGenerator(options.random);
     this.#backoff = new Backoff({ ...defaultBackoff, ...options.backoff }, fraction);
@@ -129,8 +140,12 @@ export class ClientSession {
     this.#detach(now, ownClose);
   }
 
-  /** The token for the next hello; on a living connection it is told at once (AUT-5). */
+  /**
+   * The token for the next hello; on a living connection it is told at once (AUT-5).
+   * @throws ProtocolError FIELD_INVALID (local): nothing has changed.
+   */
   setToken(token: string, now: number): void {
+    this.#requireHello(token);
     this.#token = token;
     if (this.#isWelcome) this.#conversation.refresh(token, now);
     if (this.#state !== "locked") return;
@@ -157,17 +172,7 @@ export class ClientSession {
     }
     const session = this.#outbox.session;
     if (session === undefined) throw new UsageError("STATE_INVALID", "a transport is open before there is a session");
-    this.#send(
-      createFrame("hello", {
-        major: this.#options.byteStream === true ? 1 : 0,
-        session: session.session,
-        attempt: BigInt(session.attempt),
-        token: this.#token,
-        features: [...(this.#options.features ?? [])],
-        creditBytes: BigInt(Math.min(this.#creditWindow, maxSafeInteger)),
-        agent: this.#options.agent ?? "chappe-ts",
-      }),
-    );
+    this.#send(this.#hello(session.session, session.attempt, this.#token));
     this.#conversation.opened(now);
   }
 
@@ -415,6 +420,23 @@ export class ClientSession {
     this.#endError = undefined;
     this.#heartbeat.stop();
     this.#conversation.disconnected(now);
+  }
+
+  #hello(session: Uint8Array, attempt: number, token: string): Frame {
+    return createFrame("hello", {
+      major: this.#options.byteStream === true ? 1 : 0,
+      session,
+      attempt: BigInt(attempt),
+      token,
+      features: [...(this.#options.features ?? [])],
+      creditBytes: BigInt(Math.min(this.#creditWindow, maxSafeInteger)),
+      agent: this.#options.agent ?? "chappe-ts",
+    });
+  }
+
+  /** What the application gives for hello is refused when it gives it, not when a connection opens. */
+  #requireHello(token: string): void {
+    encodeFrame(this.#hello(new Uint8Array(16), 1, token));
   }
 
   #send(frame: Frame): void {

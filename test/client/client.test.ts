@@ -8,7 +8,7 @@ import { MemoryBroker } from "../../src/relay/memory-broker.ts";
 import { jsonCodec } from "../../src/session/json-codec.ts";
 import { binaryCodec } from "../../src/session/transmit.ts";
 import { countingRandom } from "../support/client-harness.ts";
-import { usageCodeOf } from "../support/errors.ts";
+import { codeOf, usageCodeOf } from "../support/errors.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { Network } from "../support/network.ts";
 
@@ -73,6 +73,10 @@ describe("Client", () => {
     expect(usageCodeOf(make("http://relay/"))).toBe("OPTION_INVALID");
     const withToken = (url: string, insecure?: "allow") => () =>
       new Client({ url, token: "t", connect: () => ({ send() {}, close() {} }), ...(insecure && { insecure }) });
+    for (const url of ["ws://localhost:pw@example.org/", "ws://127.0.0.1:x@example.org/", "wss://user@example.org/"]) {
+      expect(usageCodeOf(withToken(url))).toBe("OPTION_INVALID");
+      expect(usageCodeOf(withToken(url, "allow"))).toBe("OPTION_INVALID");
+    }
     for (const url of ["ws://relay/", "ws://127.0.0.1.example.org/", "ws://localhost.example.org/"]) {
       expect(usageCodeOf(withToken(url))).toBe("OPTION_INVALID");
       expect(withToken(url, "allow")).not.toThrow();
@@ -242,6 +246,126 @@ describe("Client", () => {
     const sent = ada.room("lobby").publish("kept");
     await world.pass(4000);
     expect(await sent.stored).toMatchObject({ offset: 1 });
+  });
+
+  it.each([
+    ["tail", { tail: -1 }],
+    ["tail", { tail: 0.5 }],
+    ["maxCatchup", { maxCatchup: -1 }],
+    ["position", { position: { epoch: Number.NaN, offset: 1 } }],
+    ["position", { position: { epoch: 1, offset: -1 } }],
+  ])("refuses a wrong %s of a join at once, and the room is as before", async (_name, wrong) => {
+    const world = new World();
+    const ada = started(world.client("ada"));
+    await expect(ada.room("lobby").join(wrong)).rejects.toMatchObject({ code: "FIELD_INVALID", origin: "local" });
+    void ada.room("lobby").join();
+    await world.pass(50);
+    expect(ada.room("lobby").joined?.verdict).toBe("fresh");
+  });
+
+  it("refuses misuse at once, also before its storage is read, and takes nothing", () => {
+    const ada = new World().client("ada");
+    const lobby = ada.room("lobby");
+    const wrong = (value: unknown) => value as never;
+    for (const call of [
+      () => lobby.publish(wrong(undefined)),
+      () => lobby.publish(wrong(5)),
+      () => lobby.publish(wrong([])),
+      () => lobby.publish({}),
+      () => lobby.publish({ data: wrong("abc") }),
+      () => lobby.publish({ text: wrong(5) }),
+      () => lobby.publish({ text: "a", headers: wrong({ a: 1 }) }),
+      () => lobby.markRead(Number.NaN),
+      () => lobby.markRead(-1),
+      () => lobby.signal("x".repeat(1000)),
+      () => ada.setPresence({ state: wrong("bogus") }),
+      () => ada.unwatch(wrong("ada")),
+      () => ada.setToken("x".repeat(9000)),
+      () => ada.setToken("\ud800"),
+    ]) {
+      expect(codeOf(call)).toBe("FIELD_INVALID");
+    }
+    expect(ada.outboxSize).toBe(0);
+    expect(codeOf(() => new World().client("ada", { agent: "x".repeat(999) }))).toBe("FIELD_INVALID");
+    expect(codeOf(() => new World().client("ada", { token: "x".repeat(9000) }))).toBe("FIELD_INVALID");
+  });
+
+  it("refuses a page that is nowhere, and a watch of what is no list", async () => {
+    const world = new World();
+    const ada = started(world.client("ada"));
+    void ada.room("lobby").join();
+    await world.pass(50);
+    for (const anchor of [{ before: 1.5 }, { after: Number.NaN }, { limit: -1 }]) {
+      await expect(ada.room("lobby").history(anchor)).rejects.toMatchObject({ code: "FIELD_INVALID" });
+    }
+    await expect(ada.watch("bob" as never)).rejects.toMatchObject({ code: "FIELD_INVALID" });
+  });
+
+  it("asks for a token again where that fails, hangs, or gives none that can be", async () => {
+    const world = new World();
+    const answers: (() => string | Promise<string>)[] = [
+      () => {
+        throw new Error("at once");
+      },
+      () => Promise.reject(new Error("offline")),
+      () => new Promise(() => undefined),
+      () => ({}) as never,
+      () => "x".repeat(9000),
+    ];
+    let calls = 0;
+    const ada = started(world.client("ada", { token: () => (answers[calls++] ?? (() => "ada"))() }));
+    const errors: string[] = [];
+    ada.on("error", ({ error }) => errors.push(error.code));
+    for (let i = 0; i < 400 && ada.state !== "ready"; i++) {
+      world.clock.advance(500);
+      await settle();
+    }
+    expect(ada.user).toBe("ada");
+    expect(calls).toBe(6);
+    expect(errors).toEqual(Array(5).fill("OPTION_INVALID"));
+  });
+
+  it("asks for no token after it is closed", async () => {
+    const world = new World();
+    let calls = 0;
+    const ada = world.client("ada", {
+      token: () => {
+        calls++;
+        return Promise.reject(new Error("offline"));
+      },
+    });
+    ada.start();
+    await world.pass(20);
+    await ada.close();
+    const before = calls;
+    await world.pass(10_000);
+    expect(before).toBeGreaterThan(0);
+    expect(calls).toBe(before);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it("tells what a late reader misses of a log that began anew (RES-4)", async () => {
+    const world = new World();
+    const broker = new MemoryBroker({ clock: world.clock, random: countingRandom(8) });
+    const relay = new Relay({
+      broker,
+      clock: world.clock,
+      random: countingRandom(9),
+      authenticate: ({ token }) => ({ user: token }),
+    });
+    const connect = world.network.connect("bob", () => (transport) => relay.accept(transport, { codec: binaryCodec }));
+    const bob = started(world.client("bob", { connect }));
+    void bob.room("lobby").join();
+    await relay.publish("lobby", { content: "old" });
+    await world.pass(50);
+    world.network.cut("bob");
+    broker.reset("lobby");
+    for (const content of ["one", "two", "three"]) await relay.publish("lobby", { content });
+    await world.pass(5000);
+    expect(bob.room("lobby").joined).toMatchObject({ verdict: "reset", start: 4, missing: { first: 1, last: 3 } });
+    const page = bob.room("lobby").history();
+    await world.pass(50);
+    expect((await page).messages.map(({ content }) => content?.text)).toEqual(["one", "two", "three"]);
   });
 
   it("tries again where no transport can be made", async () => {

@@ -175,8 +175,19 @@ describe("RoomCursor", () => {
     ["resumed", { epoch: 5, offset: 7 }, { ...log, verdict: "resumed" }, { reset: false }],
     ["gap", { epoch: 5, offset: 3 }, { ...log, verdict: "gap" }, { missing: { first: 4, last: 7 }, reset: false }],
     ["gap of one", { epoch: 5, offset: 6 }, { ...log, verdict: "gap" }, { missing: { first: 7, last: 7 }, reset: false }],
-    ["reset, another epoch", { epoch: 4, offset: 3 }, { ...log, verdict: "reset" }, { reset: true }],
-    ["reset, ahead of the log", { epoch: 5, offset: 10 }, { ...log, verdict: "reset" }, { reset: true }],
+    ["reset, from the beginning", { epoch: 4, offset: 3 }, { ...log, start: 1, verdict: "reset" }, { reset: true }],
+    [
+      "reset, another epoch",
+      { epoch: 4, offset: 3 },
+      { ...log, verdict: "reset" },
+      { missing: { first: 1, last: 7 }, reset: true },
+    ],
+    [
+      "reset, ahead of the log",
+      { epoch: 5, offset: 10 },
+      { ...log, verdict: "reset" },
+      { missing: { first: 1, last: 7 }, reset: true },
+    ],
     [
       "fresh by choice, behind the position",
       { epoch: 5, offset: 3 },

@@ -22,8 +22,8 @@ export class ChatView {
   sent(id: string, text: string): void {
     const number = ++this.#numbers;
     this.#own.set(id, { number, offset: 0 });
-    // As many as fit on a few screens: marks about older ones are told no more.
-    if (this.#own.size > 1000) for (const oldest of this.#own.keys()) if (this.#own.delete(oldest)) break;
+    // What is stored is kept for a few screens: marks about older ones are told no more. What is not is as much as the outbox holds.
+    if (this.#own.size > 2000) for (const [oldest, { offset }] of this.#own) if (offset > 0 && this.#own.delete(oldest)) break;
     this.#print(`you (${number}): ${printable(text)}`);
   }
 
@@ -36,12 +36,12 @@ export class ChatView {
     if (text !== undefined) this.#note(text);
   }
 
-  joined({ room, verdict, members, count, durability }: JoinedRoom): void {
+  joined({ room, verdict, missing, members, count, durability }: JoinedRoom): void {
     if (room !== this.#room) return;
     const names = members.map(({ user, profile }) => printable(profile?.displayName || user));
     const who = names.length > 0 ? `: ${names.join(", ")}` : "";
     if (verdict === "reset") this.#note("the room's log began anew: messages before this are gone from the relay");
-    if (verdict === "gap") this.#note("messages that you missed are too many, or gone");
+    if (missing !== undefined) this.#note("messages that you missed are too many, or gone");
     this.#note(`in ${printable(room)} with ${count} ${count === 1 ? "member" : "members"}${who} (${durability})`);
   }
 
@@ -57,6 +57,7 @@ export class ChatView {
     if (room !== this.#room || own === undefined) return;
     if (state === "queued" || state === "sent") return;
     own.offset = offset ?? own.offset;
+    if (state !== "stored" && state !== "voiding") this.#own.delete(id);
     const said = state === "maybe" ? "may have been stored, or not: nobody can say" : state;
     this.#print(`  (${own.number}) ${said}${error === undefined ? "" : `: ${error.code}: ${printable(error.message)}`}`);
   }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { Client } from "../../client/client.ts";
 import { MemoryStorage } from "../../client/storage.ts";
 import type { WebSocketConstructor } from "../../client/transport.ts";
-import { ProtocolError } from "../../errors.ts";
+import { ProtocolError, UsageError } from "../../errors.ts";
 import { nodeClock, nodeRandom } from "../host.ts";
 import { loadWs } from "../load-ws.ts";
 import { ChatView } from "./chat-view.ts";
@@ -72,6 +72,26 @@ function talk(
   const view = new ChatView(roomName, terminal.print);
   const room = client.room(roomName);
   let isEnding = false;
+  /** Lines of a program that wait for room in the outbox: no more than were read at once, for the input pauses. */
+  const waiting: string[] = [];
+  /** Lines of a program that can never be sent. */
+  let refused = 0;
+
+  const send = (text: string): "taken" | "full" => {
+    try {
+      view.sent(room.publish(text).id, text);
+    } catch (error) {
+      if (!terminal.isPerson && error instanceof UsageError && error.code === "OUTBOX_FULL") return "full";
+      // Too long, or too many that wait: a person can put it right; for a program the exit code says so.
+      view.note((error as Error).message);
+      if (!terminal.isPerson) refused++;
+    }
+    return "taken";
+  };
+  const sendWaiting = (): void => {
+    while (waiting[0] !== undefined && send(waiting[0]) === "taken") waiting.shift();
+    if (waiting.length === 0) terminal.resume();
+  };
 
   const end = async (code: number, problem?: string): Promise<void> => {
     if (isEnding) return;
@@ -79,7 +99,7 @@ function talk(
     terminal.close();
     if (problem === undefined)
       await Promise.race([client.flush(), new Promise((resolve) => setTimeout(resolve, waitMs).unref())]);
-    const left = client.outboxSize;
+    const left = client.outboxSize + waiting.length + refused;
     await client.close();
     const lost = left > 0 ? `${left} ${left === 1 ? "message was" : "messages were"} not stored` : undefined;
     const line = [problem, lost].filter((text) => text !== undefined).join("; ");
@@ -100,7 +120,10 @@ function talk(
     view.message(message);
     if (!message.own && message.room === roomName) room.markRead(message.offset);
   });
-  client.on("entry", (event) => view.entry(event));
+  client.on("entry", (event) => {
+    view.entry(event);
+    if (waiting.length > 0) sendWaiting();
+  });
   client.on("receipt", (event) => view.receipt(event, client.user));
   client.on("members", (event) => view.members(event));
   client.on("gap", (event) => view.gap(event));
@@ -121,12 +144,9 @@ function talk(
     else if (/^\/[^/]/.test(line)) view.note(`there is no ${line}: /who, and Ctrl-D to end`);
     else if (line.trim() !== "") {
       const text = line.replace(/^\/\//, "/");
-      try {
-        view.sent(room.publish(text).id, text);
-      } catch (error) {
-        // Too long, or too many that wait: the user can put it right.
-        view.note((error as Error).message);
-      }
+      if (waiting.length === 0 && send(text) === "taken") return;
+      waiting.push(text);
+      terminal.pause();
     }
   });
   room.join({ tail }).catch((error: unknown) => {

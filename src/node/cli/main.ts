@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /** The `chappe` command. */
 
+import { systemReason } from "./io.ts";
 import { run } from "./run.ts";
 
 // Who reads may stop reading, as `head` does: that is no fault.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`chappe: cannot write: ${systemReason(error)}\n`);
+  process.exit(2);
 });
 
 process.exitCode = await run(process.argv.slice(2), process);

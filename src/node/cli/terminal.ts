@@ -5,6 +5,8 @@ import type { Io } from "./io.ts";
 
 /** A person, or a program at the other end of a pipe. */
 export interface Terminal {
+  /** Whether a person types, who can put right what is refused. */
+  readonly isPerson: boolean;
   print(line: string): void;
   /** Shown before the line that is being written; nothing without a terminal. */
   prompt(text: string): void;
@@ -15,6 +17,9 @@ export interface Terminal {
   onKey(listener: () => void): void;
   /** End of input, or Ctrl-C. */
   onEnd(listener: () => void): void;
+  /** No more lines are read until {@link resume}; those that were read already may still come. Only without a person. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -27,6 +32,13 @@ export function terminalOf({ stdin, stdout }: Io): Terminal {
     isClosed = true;
   });
   return {
+    isPerson: isTerminal,
+    pause: () => {
+      if (!isClosed) lines.pause();
+    },
+    resume: () => {
+      if (!isClosed) lines.resume();
+    },
     print: (line) => {
       if (isTerminal && !isClosed) {
         cursorTo(output, 0);

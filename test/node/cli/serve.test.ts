@@ -179,6 +179,28 @@ describe("chat", () => {
     await shows(reader, /^backup: done\nbackup: \/ and dusted$/m);
   });
 
+  test("a program may write more lines than the outbox holds: all are sent, in order", async () => {
+    const { url } = await serve("--dev");
+    const chat = await start(["chat", "bulk", "--url", url, "--user", "ada", "--wait", "60000"]);
+    const count = 3000;
+    chat.type(Array.from({ length: count }, (_, index) => `line ${index + 1}`).join("\n"));
+    chat.endInput();
+    expect(await chat.ended).toMatchObject({ code: 0 });
+    expect(chat.stderr).toBe("");
+    const stored = [...chat.stdout.matchAll(/^ {2}\((\d+)\) stored$/gm)].map(([, number]) => Number(number));
+    expect(stored).toEqual(Array.from({ length: count }, (_, index) => index + 1));
+  });
+
+  test("a program learns by the exit code that a line could not be sent", async () => {
+    const { url } = await serve("--dev");
+    const chat = await start(["chat", "bulk", "--url", url, "--user", "ada"]);
+    chat.type("x".repeat(100_000));
+    chat.type("short");
+    chat.endInput();
+    expect(await chat.ended).toMatchObject({ code: 2 });
+    expect(chat.stderr).toBe("chappe chat: 1 message was not stored\n");
+  });
+
   test("what could not be stored in time is told", async () => {
     const chat = await start(["chat", "ops", "--url", "ws://127.0.0.1:9/", "--user", "ada", "--wait", "50"]);
     chat.type("nobody listens");

@@ -1,0 +1,74 @@
+/**
+ * Fresh tokens from the application's function.
+ *
+ * Law: a fetch that fails, or does not end in time, is made again after a backoff, until {@link TokenSource.stop}; of several that are
+ * under way only the latest counts.
+ */
+
+import { Backoff, defaultBackoff } from "../session/backoff.ts";
+import { type Clock, type Random, randomFraction } from "../session/host.ts";
+
+/** What the source needs. */
+export interface TokenSourceOptions {
+  readonly fetch: () => string | Promise<string>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** After this many ms a fetch counts as failed. */
+  readonly timeoutMs: number;
+  /** Told of each failure. */
+  readonly onFailure: (cause: unknown) => void;
+}
+
+/** See the head of this file. */
+export class TokenSource {
+  readonly #options: TokenSourceOptions;
+  readonly #backoff: Backoff;
+  #current = 0;
+  #timer: unknown;
+
+  constructor(options: TokenSourceOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(defaultBackoff, () => randomFraction(options.random));
+  }
+
+  /** Fetches a token, in place of what is under way. @param use - what is done with it; where it throws, the token counts as failed. */
+  get(use: (token: string) => void): void {
+    const { clock, fetch, timeoutMs } = this.#options;
+    this.stop();
+    const own = this.#current;
+    const once = (settle: () => void) => {
+      if (own !== this.#current) return;
+      this.stop();
+      settle();
+    };
+    const fail = (cause: unknown) => once(() => this.#fail(cause, use));
+    this.#timer = clock.setTimer(timeoutMs, () => fail(new Error(`no token within ${timeoutMs} ms`)));
+    const call = async () => fetch();
+    call().then(
+      (token) =>
+        once(() => {
+          try {
+            use(token);
+            this.#backoff.reset();
+          } catch (cause) {
+            this.#fail(cause, use);
+          }
+        }),
+      fail,
+    );
+  }
+
+  /** Nothing that is under way counts any more. */
+  stop(): void {
+    this.#current++;
+    if (this.#timer !== undefined) this.#options.clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #fail(cause: unknown, use: (token: string) => void): void {
+    const { clock, onFailure } = this.#options;
+    const comeback = this.#backoff.next({ retry: "after", retryAfterMs: 0 }, clock.now());
+    this.#timer = clock.setTimer(comeback.input === "refused" ? 0 : comeback.delayMs, () => this.get(use));
+    onFailure(cause);
+  }
+}
