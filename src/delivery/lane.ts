@@ -150,9 +150,9 @@ export class Lane {
     }
   }
 
-  /** The entry that {@link next} gave is on its way. */
-  sent(entry: MutableEntry): void {
-    this.#tracker.sent(entry.seq, entry.bytes);
+  /** The entry that {@link next} gave is on its way, as a Publish of so many bytes. */
+  sent(entry: MutableEntry, bytes: number = entry.bytes): void {
+    this.#tracker.sent(entry.seq, bytes);
     this.#cursor++;
   }
 

@@ -29,6 +29,8 @@ export interface ConversationHost {
   readonly wall: () => number;
   /** Ends the connection with this error. */
   readonly end: (error: ProtocolError, now: number) => void;
+  /** A fresh token is accepted; `expiresInMs` as in Refreshed. */
+  readonly refreshed: (expiresInMs: number, now: number) => void;
   /** Bytes of chats that may be outstanding (CRD-5). */
   readonly creditWindow: number;
 }

@@ -83,7 +83,9 @@ export class ClientInbox {
       return;
     }
     const handler = this.#handlers[body.case] as ((value: typeof body.value, now: number, ref: number) => void) | undefined;
-    if (handler === undefined) {
+    const judged = this.#book.requests.judge(body, frame.ref);
+    if (judged === "stray") return;
+    if (handler === undefined || judged === "wrong") {
       this.#book.host.end(
         new ProtocolError("UNEXPECTED_FRAME", `${body.case} from the relay (FRM-5)`, { origin: "remote" }),
         now,
@@ -162,8 +164,9 @@ export class ClientInbox {
         head: Number(page.head),
       });
     },
-    refreshed: (_refreshed, _now, ref) => {
-      this.#book.requests.close(ref);
+    refreshed: ({ expiresInMs }, now, ref) => {
+      if (this.#book.requests.close(ref) === undefined) return;
+      this.#book.host.refreshed(expiresInMs, now);
       this.#book.publisher.resume();
     },
     receipt: (receipt) => {

@@ -8,7 +8,7 @@ import { expandAck } from "../delivery/ack-tracker.ts";
 import { Batcher } from "../delivery/batcher.ts";
 import type { Lane } from "../delivery/lane.ts";
 import type { Outbox, OutboxEntry } from "../delivery/outbox.ts";
-import type { ProtocolError } from "../errors.ts";
+import { ProtocolError } from "../errors.ts";
 import { type Ack, ChatKind, createFrame, type ErrorInfo, encodedSize, type Frame } from "../wire/codec.ts";
 import type { SessionLimits } from "../wire/limits.ts";
 import { toError } from "./client-convert.ts";
@@ -125,15 +125,38 @@ export class ClientPublisher {
       const lane = this.#outbox.lane(name);
       lane.prepare(limits.windowMessages - this.#inFlight);
       for (let entry = lane.next(); entry !== undefined; entry = lane.next()) {
-        if (this.#inFlight >= limits.windowMessages || this.#bytesInFlight + entry.bytes > limits.windowBytes) return;
+        if (entry.state !== "voiding" && isAbove(entry.bytes, limits)) {
+          this.#tooLarge(entry, limits);
+          continue;
+        }
+        const bytes = entry.state === "voiding" ? publishOverhead : entry.bytes;
+        if (this.#inFlight >= limits.windowMessages || this.#bytesInFlight + bytes > limits.windowBytes) {
+          // The other rooms come first when there is room again (PUB-21).
+          this.#open.delete(name);
+          this.#open.set(name, room);
+          return;
+        }
         const frame = toPublish(entry, room.handle);
         this.#outbox.apply(entry, "send");
-        lane.sent(entry);
+        lane.sent(entry, bytes);
         this.#inFlight++;
-        this.#bytesInFlight += entry.bytes;
+        this.#bytesInFlight += bytes;
         this.#batcher.add(frame, encodedSize(frame), now);
         this.#emit({ room: name, id: entry.id, state: entry.state });
       }
+    }
+  }
+
+  /** This relay takes less than the one for which the entry was made: it fails, or, where it was sent before, a void takes its place (PUB-21). */
+  #tooLarge(entry: OutboxEntry, { contentBytes }: SessionLimits): void {
+    const error = new ProtocolError("LIMIT_EXCEEDED", `the limit is ${contentBytes} bytes of content (LIM-1)`, {
+      field: "publish.content",
+    });
+    if (entry.state === "queued") {
+      this.#settle(entry, "fail", { error });
+    } else {
+      this.#outbox.apply(entry, "cancel");
+      this.#emit({ room: entry.room, id: entry.id, state: entry.state, error });
     }
   }
 
@@ -240,6 +263,11 @@ export class ClientPublisher {
     this.#inFlight += lane.inFlight;
     this.#bytesInFlight += lane.bytesInFlight;
   }
+}
+
+/** Whether a Publish that counts so many bytes is above what the relay takes (LIM-1, PUB-10). */
+function isAbove(bytes: number, { contentBytes, windowBytes, frameBytes }: SessionLimits): boolean {
+  return bytes - publishOverhead > contentBytes || bytes > windowBytes || bytes > frameBytes;
 }
 
 function toPublish(entry: OutboxEntry, room: number): Frame {

@@ -1,6 +1,7 @@
 /** Open requests: each has a ref of its own, one answer, and a time after which its caller is told that none has come (FRM-7). */
 
 import { ProtocolError } from "../errors.ts";
+import type { Body, BodyCase } from "../wire/codec.ts";
 
 /** What a request is about. */
 export interface OpenRequest {
@@ -11,6 +12,17 @@ export interface OpenRequest {
   /** When its caller is told; infinity: it has been. */
   deadline: number;
 }
+
+/** The body that answers a request of each kind, where no error does (FRM-4). */
+const answerOf = {
+  join: "joined",
+  leave: "left",
+  history: "page",
+  watch: "presence",
+  refresh: "refreshed",
+} as const satisfies Record<OpenRequest["kind"], BodyCase>;
+
+const answers: ReadonlySet<string> = new Set(Object.values(answerOf));
 
 /** The open requests of one connection. */
 export class ClientRequests {
@@ -36,8 +48,22 @@ export class ClientRequests {
     return request;
   }
 
+  /** What an open request is about; undefined: no such request is open. */
   peek(ref: number): OpenRequest | undefined {
     return this.#open.get(ref);
+  }
+
+  /**
+   * What a frame with this body and `ref` is (FRM-5): the `answer` to an open request, `stray` where its request is not open, `wrong` where
+   * the open one has another answer, `none` where it answers nothing.
+   */
+  judge(body: Body, ref: number): "answer" | "stray" | "wrong" | "none" {
+    const isAnswer = ref !== 0 && body.case !== undefined && answers.has(body.case);
+    // Presence answers as a snapshot alone.
+    if (!isAnswer || (body.case === "presence" && !body.value.snapshot)) return "none";
+    const request = this.#open.get(ref);
+    if (request === undefined) return "stray";
+    return answerOf[request.kind] === body.case ? "answer" : "wrong";
   }
 
   /** When the next caller is to be told; infinity: none. */

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { createFrame, encodeFrame } from "../../src/wire/codec.ts";
+import { type BodyValue, createFrame, encodeFrame, type Init } from "../../src/wire/codec.ts";
 import { defaultRelayLimits } from "../../src/wire/limits.ts";
 import { ClientHarness, joinedInit } from "../support/client-harness.ts";
-import { codeOf, usageCodeOf } from "../support/errors.ts";
 
 const id16 = (n: number) => new Uint8Array(16).fill(n);
 const ack = (first: number, ...offsets: number[]) => ({
@@ -168,6 +167,30 @@ describe("what a relay may not do (ERR-10)", () => {
     expect(client.framesOf("error")).toHaveLength(1);
   });
 
+  it.each([
+    ["a joined", "joined", joinedInit("den", { room: 9 })],
+    ["a left", "left", { room: 1, code: 0 }],
+    ["a page", "page", { room: 1, epoch: 77n, firstRetained: 1n }],
+    ["a refreshed", "refreshed", { expiresInMs: 5 }],
+    ["a snapshot", "presence", { snapshot: true }],
+  ] as const)("%s whose ref is not open is ignored (FRM-5)", (_name, body, init) => {
+    const client = joined();
+    const before = client.events.length;
+    client.receive(body, init as Init<BodyValue<typeof body>>, 99);
+    expect(client.events.slice(before)).toEqual([]);
+    expect(client.closed).toEqual([]);
+    expect(client.session.pollTimeout(client.now)).toBeGreaterThan(client.now + 1000);
+  });
+
+  it("an answer of another kind than its open request's ends the connection (FRM-5)", () => {
+    const client = joined();
+    client.session.rooms.history("lobby", {}, client.now);
+    client.pump();
+    const ref = client.framesOf("history")[0]?.ref ?? 0;
+    client.receive("joined", joinedInit("lobby"), ref);
+    expect(client.closed.at(-1)?.reason).toBe("UNEXPECTED_FRAME");
+  });
+
   it("grants again when half is used, and ends a relay that sends more than it may (CRD-2, CRD-5)", () => {
     const credit = 512 * 1024;
     const client = joined({ creditBytes: credit });
@@ -291,276 +314,5 @@ describe("what a relay may not do (ERR-10)", () => {
     client.receiveBytes(new Uint8Array([0xc2, 0x3e, 0x00, 0x78, 0x01, 0x70, 0x05]));
     expect(client.framesOf("error").map(({ value, ref }) => [value.code, value.scope, ref])).toEqual([[21, 1, 5]]);
     expect(client.session.state).toBe("ready");
-  });
-});
-
-describe("rooms (ROM, RES)", () => {
-  it("pipelines joins behind hello, with the position (SES-4, RES-1)", () => {
-    const client = joined()
-      .receive("chat", { room: 1, offset: 1n, id: id16(1) })
-      .lose()
-      .reopen();
-    expect(client.sent.slice(-2).map(({ body }) => body.case)).toEqual(["hello", "join"]);
-    expect(client.framesOf("join").at(-1)?.value.position).toMatchObject({ epoch: 77n, offset: 1n });
-  });
-
-  it("takes what it is put into, and what it is put out of (ROM-6, ROM-8)", () => {
-    const client = new ClientHarness().connect().receive("joined", joinedInit("@me", { room: 4 }));
-    expect(client.eventsOf("joined").map(({ room }) => room)).toEqual(["@me"]);
-    client.receive("left", { room: 4, code: 45 });
-    expect(client.eventsOf("left")).toEqual([{ type: "left", room: "@me", code: "ACCESS_REVOKED" }]);
-  });
-
-  it("a refused join is told, and not tried again (ROM-11)", () => {
-    const client = new ClientHarness().connect();
-    const request = client.session.rooms.join("secret", {}, client.now);
-    client.pump();
-    client.receive("error", { code: 43, retry: 1, scope: 1, processed: 1 }, client.framesOf("join")[0]?.ref ?? 0).advance(50_000);
-    expect(client.eventsOf("answer")).toMatchObject([{ request, error: { code: "ROOM_UNAVAILABLE" } }]);
-    expect(client.framesOf("join")).toHaveLength(1);
-  });
-
-  it("a join that fails for now is tried again on the same connection (ROM-11)", () => {
-    const client = new ClientHarness().connect();
-    client.session.rooms.join("later", {}, client.now);
-    client.pump();
-    client.receive(
-      "error",
-      { code: 70, retry: 3, retryAfterMs: 500, scope: 1, processed: 1 },
-      client.framesOf("join")[0]?.ref ?? 0,
-    );
-    client.advance(500);
-    expect(client.framesOf("join")).toHaveLength(2);
-  });
-
-  it("a join that follows a leave at once is a new one", () => {
-    const client = joined();
-    client.session.rooms.leave("lobby", client.now);
-    const request = client.session.rooms.join("lobby", {}, client.now);
-    client.pump().receive("left", { room: 1 }, client.framesOf("leave")[0]?.ref ?? 0);
-    expect(client.framesOf("join")).toHaveLength(2);
-    client.admit("lobby", { verdict: 2 });
-    expect(client.eventsOf("answer").at(-1)).toMatchObject({ request, error: undefined });
-  });
-
-  it("a watch without a connection is answered when there is one (PRS-7)", () => {
-    const client = new ClientHarness();
-    const request = client.session.rooms.watch(["bob"], client.now);
-    client.connect();
-    client.receive("presence", { snapshot: true, marks: [{ user: "bob", state: 3 }] }, client.framesOf("watch")[0]?.ref ?? 0);
-    expect(client.eventsOf("answer")).toMatchObject([{ request, result: [{ user: "bob", state: "busy" }] }]);
-  });
-
-  it("a publish ends typing without a frame (TYP-3)", () => {
-    const client = joined();
-    client.session.rooms.type("lobby", "press", client.now);
-    client.publish("lobby", "done");
-    client.advance(10_000);
-    expect(client.framesOf("typing")).toHaveLength(1);
-  });
-
-  it("shows a message once, also across a reset (MID-6)", () => {
-    const client = joined().receive("chat", { room: 1, offset: 1n, id: id16(7) });
-    client.receive("joined", joinedInit("lobby", { verdict: 4, epoch: 78n, head: 1n, start: 1n }));
-    client.receive("chat", { room: 1, offset: 1n, id: id16(7) }).receive("chat", { room: 1, offset: 2n, id: id16(8) });
-    expect(client.eventsOf("message").map(({ epoch, offset }) => [epoch, offset])).toEqual([
-      [77, 1],
-      [78, 2],
-    ]);
-    expect(client.eventsOf("joined").map(({ verdict }) => verdict)).toEqual(["fresh", "reset"]);
-  });
-
-  it("tells what was received and read, coalesced (RCP-2)", () => {
-    const client = joined();
-    for (let offset = 1; offset <= 5; offset++) client.receive("chat", { room: 1, offset: BigInt(offset), id: id16(offset) });
-    client.session.rooms.markRead("lobby", 3);
-    client.pump().advance(500);
-    expect(client.framesOf("receipt").map(({ value }) => value.marks.map(({ delivered, read }) => [delivered, read]))).toEqual([
-      [[1n, 0n]],
-      [[5n, 3n]],
-    ]);
-  });
-
-  it("answers history, and refuses it where the room is not open", () => {
-    const client = joined();
-    const request = client.session.rooms.history("lobby", { before: 9 }, client.now);
-    client.pump();
-    const { ref } = client.framesOf("history")[0] ?? { ref: 0 };
-    client.receive("page", { room: 1, epoch: 77n, entries: [{ offset: 8n, id: id16(8) }], firstRetained: 1n, head: 8n }, ref);
-    expect(client.eventsOf("answer").at(-1)).toMatchObject({
-      request,
-      result: { room: "lobby", head: 8, messages: [{ offset: 8 }] },
-    });
-    expect(usageCodeOf(() => client.session.rooms.history("other", {}, client.now))).toBe("ROOM_NOT_JOINED");
-  });
-
-  it("throttles typing, stops by itself, and expires the others (TYP-2, TYP-3)", () => {
-    const client = joined();
-    const press = () => {
-      client.session.rooms.type("lobby", "press", client.now);
-      client.pump();
-    };
-    press();
-    press();
-    client.advance(1000);
-    press();
-    client.advance(3000);
-    expect(client.framesOf("typing").map(({ value }) => value.marks[0]?.ttlMs)).toEqual([6000, 6000, 0]);
-    client.receive("typing", { room: 1, marks: [{ user: "bob", ttlMs: 2000 }] }).advance(2000);
-    expect(client.eventsOf("typing").map(({ users }) => users)).toEqual([["bob"], []]);
-  });
-});
-
-describe("publishing (PUB)", () => {
-  it("sends under a seq only when that is stored (PUB-5)", () => {
-    const client = joined();
-    client.autoStore = false;
-    client.publish("lobby", "one");
-    expect(client.published).toHaveLength(0);
-    while (client.session.pollStore() !== undefined) client.session.handleStored(client.now);
-    client.pump();
-    while (client.session.pollStore() !== undefined) client.session.handleStored(client.now);
-    client.pump();
-    expect(client.published).toEqual([[1, 1, "one"]]);
-  });
-
-  it("gives back from the rejected seq on, and sends again in order (PUB-16, 5)", () => {
-    const client = joined();
-    for (const text of ["one", "two", "three"]) client.publish("lobby", text);
-    client.advance(10);
-    client
-      .receive("ack", ack(1, 1))
-      .receive("error", { code: 72, retry: 3, retryAfterMs: 400, scope: 1, processed: 1, room: 1, seq: 2n });
-    client.advance(399);
-    expect(client.published).toHaveLength(3);
-    client.advance(50);
-    expect(client.published.slice(3)).toEqual([
-      [1, 2, "two"],
-      [1, 3, "three"],
-    ]);
-  });
-
-  it("a final rejection fails that one alone (PUB-11)", () => {
-    const client = joined();
-    const [one, two] = [client.publish("lobby", "one"), client.publish("lobby", "two")];
-    client.advance(10);
-    client.receive("error", { code: 53, retry: 1, scope: 1, processed: 1, room: 1, seq: 1n }).receive("ack", ack(2, 1));
-    expect(client.states(one).at(-1)).toBe("failed");
-    expect(client.states(two).at(-1)).toBe("stored");
-  });
-
-  it("an error that says the publish was processed leaves it in doubt, whatever its retry (PUB-11)", () => {
-    const client = joined();
-    const id = client.publish("lobby", "one");
-    client.receive("error", { code: 70, retry: 3, scope: 1, processed: 3, room: 1, seq: 1n });
-    expect(client.states(id).at(-1)).toBe("maybe");
-    expect(client.advance(60_000).published).toHaveLength(1);
-  });
-
-  it("sends again with the same seqs where the broker knows them (PUB-8 c)", () => {
-    const client = joined();
-    const one = client.publish("lobby", "one");
-    client.lose().reconnect().admit("lobby", { verdict: 2, nextSeq: 2n });
-    expect(client.published).toEqual([
-      [1, 1, "one"],
-      [1, 1, "one"],
-    ]);
-    client.receive("ack", ack(1, 9));
-    expect(client.eventsOf("entry").at(-1)).toMatchObject({ id: one, state: "stored", offset: 9 });
-    client.publish("lobby", "two");
-    client.advance(10);
-    expect(client.published.at(-1)).toEqual([1, 2, "two"]);
-  });
-
-  it("renumbers in a new epoch (PUB-8 d)", () => {
-    const client = joined();
-    client.publish("lobby", "one");
-    client.receive("ack", ack(1, 1));
-    client.publish("lobby", "two");
-    client.lose().reconnect().admit("lobby", { verdict: 4, epoch: 78n, nextSeq: 1n });
-    expect(client.published.at(-1)).toEqual([1, 1, "two"]);
-  });
-
-  it("surfaces maybe where the same epoch has forgotten (PUB-8 e)", () => {
-    const client = joined();
-    client.publish("lobby", "one");
-    client.receive("ack", ack(1, 1));
-    const two = client.publish("lobby", "two");
-    client.advance(10).lose().reconnect().admit("lobby", { verdict: 2, nextSeq: 1n });
-    expect(client.states(two).at(-1)).toBe("maybe");
-    client.publish("lobby", "three");
-    client.advance(10);
-    expect(client.published.slice(2)).toEqual([[1, 1, "three"]]);
-  });
-
-  it("joins again after SEQ_CONFLICT, and renumbers all (PUB-18)", () => {
-    const client = joined();
-    client.publish("lobby", "one");
-    client.publish("lobby", "two");
-    client.advance(10);
-    client.receive("error", { code: 50, retry: 2, scope: 2, processed: 1, room: 1, seq: 1n, nextSeq: 6n });
-    expect(client.framesOf("join")).toHaveLength(2);
-    client.admit("lobby", { verdict: 2, nextSeq: 6n }).advance(10);
-    expect(client.published.slice(2)).toEqual([
-      [1, 6, "one"],
-      [1, 7, "two"],
-    ]);
-  });
-
-  it("goes back to the seq that the broker expects (PUB-16, 6)", () => {
-    const client = joined();
-    client.publish("lobby", "one");
-    client.publish("lobby", "two");
-    client.advance(10);
-    client.receive("error", { code: 51, retry: 2, scope: 1, processed: 1, room: 1, seq: 2n, nextSeq: 1n }).advance(10);
-    expect(client.published.slice(2).map(([, seq]) => seq)).toEqual([1, 2]);
-  });
-
-  it("cancels what was never sent, and voids what was (PUB-12)", () => {
-    const client = new ClientHarness().connect();
-    const early = client.publish("lobby", "early");
-    expect(client.session.rooms.cancel(early)).toBe(true);
-    client.pump();
-    expect(client.states(early)).toEqual(["queued", "cancelled"]);
-    client.session.rooms.join("lobby", {}, client.now);
-    client.pump().admit("lobby");
-    const late = client.publish("lobby", "late");
-    client.session.rooms.cancel(late);
-    client.lose().reconnect().admit("lobby", { verdict: 2, nextSeq: 1n });
-    expect(client.framesOf("publish").at(-1)?.value).toMatchObject({ seq: 1n, kind: 5 });
-    client.receive("ack", ack(1, 0));
-    expect(client.states(late).at(-1)).toBe("cancelled");
-  });
-
-  it("a cancel that comes too late says so (PUB-12)", () => {
-    const client = joined();
-    const late = client.publish("lobby", "late");
-    client.session.rooms.cancel(late);
-    client.receive("ack", ack(1, 4));
-    expect(client.eventsOf("entry").at(-1)).toMatchObject({ id: late, state: "stored", offset: 4, cancelFailed: true });
-  });
-
-  it("stays inside the window (PUB-10)", () => {
-    const client = new ClientHarness().connect({ limits: { ...defaultRelayLimits, windowMessages: 3 } });
-    client.session.rooms.join("lobby", {}, client.now);
-    client.pump().admit("lobby");
-    for (let i = 1; i <= 10; i++) client.publish("lobby", `m${i}`);
-    client.advance(100);
-    expect(client.published).toHaveLength(3);
-    client.receive("ack", ack(1, 1, 1)).advance(100);
-    expect(client.published.map(([, seq]) => seq)).toEqual([1, 2, 3, 4, 5]);
-  });
-
-  it("refuses what the relay would refuse, and what does not fit, at once", () => {
-    const client = new ClientHarness({ outbox: { maxEntries: 1 } });
-    const publish =
-      (content: string, room = "lobby") =>
-      () =>
-        client.session.rooms.publish({ room, id: id16(1), content, kind: 0, target: new Uint8Array(0) });
-    expect(codeOf(publish("x".repeat(70_000)))).toBe("LIMIT_EXCEEDED");
-    expect(codeOf(publish("\ud800"))).toBe("FIELD_INVALID");
-    expect(codeOf(publish("text", ""))).toBe("FIELD_INVALID");
-    publish("fits")();
-    expect(usageCodeOf(publish("full"))).toBe("OUTBOX_FULL");
   });
 });

@@ -1,0 +1,227 @@
+/**
+ * A client's life over its connections: in which state it is, when it tries again, and with which session and attempt.
+ *
+ * Law: the transition is looked up first (transitions.ts), what follows from it comes second; the verdict of an end decides what comes
+ * after it (LIV-6, LIV-8).
+ */
+
+import type { Outbox } from "../delivery/outbox.ts";
+import { ProtocolError, retryOfCloseCode } from "../errors.ts";
+import type { Goodbye } from "../wire/codec.ts";
+import type { Backoff, EndVerdict } from "./backoff.ts";
+import { toRetry } from "./client-convert.ts";
+import type { ClientEvent } from "./client-events.ts";
+import type { ClientTimes } from "./client-options.ts";
+import type { Random } from "./host.ts";
+import { Timers } from "./timers.ts";
+import { type ClientInput, type ClientState, nextClientState } from "./transitions.ts";
+import type { Transmit } from "./transmit.ts";
+
+/** How this side closes where no error says more. */
+export const ownClose: Transmit = { type: "close", code: 1000, reason: "" };
+
+const timerKinds = [
+  /** When no welcome has come in time. */
+  "connect",
+  /** When to try again. */
+  "backoff",
+  /** When to ask for a fresh token (AUT-4). */
+  "token",
+  /** When a goodbye's time is over (GBY-4). */
+  "drain",
+  /** When to write to storage again. */
+  "store",
+] as const;
+
+/** What a life needs from its session. */
+export interface LifeHost {
+  readonly outbox: Outbox;
+  readonly times: ClientTimes;
+  readonly backoff: Backoff;
+  readonly random: Random;
+  readonly emit: (event: ClientEvent) => void;
+  readonly transmit: (transmit: Transmit) => void;
+  /** The connection, if there was one, is gone: nothing is open on it any more. */
+  readonly detached: (now: number) => void;
+  /** Another connection holds the session (SES-7): what was sent under it is given up. */
+  readonly leaveSession: () => void;
+}
+
+/** See the head of this file. */
+export class ClientLife {
+  readonly #host: LifeHost;
+  readonly #timers: Timers<(typeof timerKinds)[number]> = new Timers(timerKinds);
+  #state: ClientState = "idle";
+  #lockedUntil = 0;
+  /** What a goodbye has said of the end that follows it. */
+  #goodbye: EndVerdict | undefined;
+
+  constructor(host: LifeHost) {
+    this.#host = host;
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** Whether frames are exchanged in full. */
+  get isWelcome(): boolean {
+    return this.#state === "ready" || this.#state === "draining";
+  }
+
+  /** Whether hello has been sent on a transport that is open. */
+  get isConnected(): boolean {
+    return this.isWelcome || this.#state === "authenticating";
+  }
+
+  /** Whether a write to storage may be tried. */
+  get mayStore(): boolean {
+    return this.#timers.get("store") === Number.POSITIVE_INFINITY;
+  }
+
+  /** When {@link handleTimeout} has something to do; infinity: never. */
+  get deadline(): number {
+    return this.#timers.next() ?? Number.POSITIVE_INFINITY;
+  }
+
+  start(now: number): void {
+    if (this.#input("start")) this.#prepare(now);
+  }
+
+  /** Ends for good. @param farewell - what is said first to a relay that has welcomed this side. */
+  stop(now: number, farewell: () => void): void {
+    const wasWelcome = this.isWelcome;
+    if (!this.#input("stop")) return;
+    if (wasWelcome) farewell();
+    this.#detach(now, ownClose);
+  }
+
+  /** There is a fresh token. */
+  unlock(now: number): void {
+    if (this.#state !== "locked") return;
+    if (this.#lockedUntil > now) this.#timers.set("backoff", this.#lockedUntil);
+    else if (this.#input("token")) this.#prepare(now);
+  }
+
+  /** The transport is open. @returns whether it was awaited. */
+  opened(): boolean {
+    return this.#input("open");
+  }
+
+  /** Storage holds what it was given. */
+  stored(now: number): void {
+    if (this.#state !== "preparing" || !this.#host.outbox.sessionStored || !this.#input("prepared")) return;
+    this.#host.transmit({ type: "open" });
+    this.#timers.set("connect", now + this.#host.times.connectTimeout);
+  }
+
+  storeFailed(now: number): void {
+    this.#timers.set("store", now + this.#host.times.storeRetry);
+  }
+
+  welcomed(expiresInMs: number, now: number): void {
+    this.#timers.clearAll();
+    this.#input("welcome");
+    this.#host.backoff.reset();
+    this.armToken(expiresInMs, now);
+  }
+
+  /** Says when the token's time is nearly over (AUT-4). @param expiresInMs - 0: never. */
+  armToken(expiresInMs: number, now: number): void {
+    if (expiresInMs > 0) this.#timers.set("token", now + expiresInMs * 0.8);
+    else this.#timers.clear("token");
+  }
+
+  /** The relay has announced the end (GBY). @returns whether acks may still come. */
+  goodbye({ retry, afterMinMs, afterMaxMs, drainMs }: Goodbye, now: number): boolean {
+    this.#goodbye = { retry: toRetry(retry), retryAfterMs: 0, range: { min: afterMinMs, max: afterMaxMs } };
+    if (!this.isWelcome) return false;
+    this.#input("goodbye");
+    this.#timers.set("drain", now + drainMs);
+    return true;
+  }
+
+  /** Nothing is owed on this connection any more, or a goodbye's time is over (GBY-4). */
+  drained(now: number): void {
+    this.#lost(this.#goodbye ?? { retry: "after", retryAfterMs: 0 }, undefined, now, ownClose);
+  }
+
+  /** The connection is over for a reason that has a verdict of its own (ERR-8). */
+  failed(error: ProtocolError, now: number, close: Transmit = ownClose): void {
+    this.#lost({ retry: error.retry, retryAfterMs: error.retryAfterMs }, error, now, close);
+  }
+
+  /** The transport has ended, with this close code. */
+  closed(code: number, now: number): void {
+    if (!this.isConnected && this.#state !== "connecting") return;
+    this.#lost(this.#goodbye ?? { retry: retryOfCloseCode(code), retryAfterMs: 0 }, undefined, now, undefined);
+  }
+
+  handleTimeout(now: number): void {
+    for (let kind = this.#timers.takeDue(now); kind !== undefined; kind = this.#timers.takeDue(now)) this.#due[kind](now);
+  }
+
+  /** What each timer does when it is due. */
+  readonly #due: Readonly<Record<(typeof timerKinds)[number], (now: number) => void>> = {
+    connect: (now) =>
+      this.failed(new ProtocolError("UNAVAILABLE", "no welcome in time", { origin: "remote", scope: "connection" }), now),
+    backoff: (now) => {
+      if (this.#input(this.#state === "locked" ? "token" : "due")) this.#prepare(now);
+    },
+    token: () => this.#host.emit({ type: "tokenWanted", code: undefined }),
+    drain: (now) => this.drained(now),
+    store: () => undefined,
+  };
+
+  #input(input: ClientInput, details: { retryInMs?: number; error?: ProtocolError } = {}): boolean {
+    const next = nextClientState(this.#state, input);
+    if (next === undefined) return false;
+    if (next !== this.#state || details.error !== undefined) this.#host.emit({ type: "state", state: next, ...details });
+    this.#state = next;
+    return true;
+  }
+
+  #prepare(now: number): void {
+    this.#timers.clearAll();
+    const { session } = this.#host.outbox;
+    if (session === undefined) this.#mintSession(1);
+    else this.#host.outbox.setSession(session.session, session.attempt + 1);
+    this.stored(now);
+  }
+
+  #lost(verdict: EndVerdict, error: ProtocolError | undefined, now: number, close: Transmit | undefined): void {
+    this.#detach(now, close);
+    const isTaken = error?.code === "SESSION_TAKEN";
+    if (isTaken) this.#takeNewSession();
+    const comeback = this.#host.backoff.next(isTaken ? { retry: "after", retryAfterMs: 0 } : verdict, now);
+    const why = error === undefined ? {} : { error };
+    if (comeback.input === "refused") {
+      this.#input("refused", why);
+    } else if (comeback.input === "unauthenticated" && this.#input("unauthenticated", why)) {
+      this.#lockedUntil = now + comeback.delayMs;
+      this.#host.emit({ type: "tokenWanted", code: error?.code });
+    } else if (this.#input("lost", { ...why, retryInMs: comeback.delayMs })) {
+      this.#timers.set("backoff", now + comeback.delayMs);
+    }
+  }
+
+  /** What was never sent moves to a new session (SES-7). */
+  #takeNewSession(): void {
+    this.#host.leaveSession();
+    this.#mintSession(0);
+  }
+
+  #mintSession(attempt: number): void {
+    const bytes = new Uint8Array(16);
+    this.#host.random(bytes);
+    this.#host.outbox.setSession(bytes, attempt);
+  }
+
+  #detach(now: number, close: Transmit | undefined): void {
+    const hadTransport = this.isConnected || this.#state === "connecting" || this.#state === "closed";
+    if (close !== undefined && hadTransport) this.#host.transmit(close);
+    this.#timers.clearAll();
+    this.#goodbye = undefined;
+    this.#host.detached(now);
+  }
+}

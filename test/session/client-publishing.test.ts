@@ -1,0 +1,228 @@
+import { describe, expect, it } from "vitest";
+import { ChatKind } from "../../src/wire/codec.ts";
+import { defaultRelayLimits } from "../../src/wire/limits.ts";
+import { ClientHarness } from "../support/client-harness.ts";
+import { codeOf, usageCodeOf } from "../support/errors.ts";
+
+const id16 = (n: number) => new Uint8Array(16).fill(n);
+const ack = (first: number, ...offsets: number[]) => ({
+  room: 1,
+  firstSeq: BigInt(first),
+  offsetDeltas: offsets.map(BigInt),
+  timeDeltas: offsets.map((offset) => (offset === 0 ? 0n : 5n)),
+});
+
+function joined(options: ConstructorParameters<typeof ClientHarness>[0] = {}): ClientHarness {
+  const client = new ClientHarness(options).connect();
+  client.session.rooms.join("lobby", {}, client.now);
+  return client.pump().admit("lobby");
+}
+
+describe("publishing (PUB)", () => {
+  it("sends under a seq only when that is stored (PUB-5)", () => {
+    const client = joined();
+    client.autoStore = false;
+    client.publish("lobby", "one");
+    expect(client.published).toHaveLength(0);
+    while (client.session.pollStore() !== undefined) client.session.handleStored(client.now);
+    client.pump();
+    while (client.session.pollStore() !== undefined) client.session.handleStored(client.now);
+    client.pump();
+    expect(client.published).toEqual([[1, 1, "one"]]);
+  });
+
+  it("gives back from the rejected seq on, and sends again in order (PUB-16, 5)", () => {
+    const client = joined();
+    for (const text of ["one", "two", "three"]) client.publish("lobby", text);
+    client.advance(10);
+    client
+      .receive("ack", ack(1, 1))
+      .receive("error", { code: 72, retry: 3, retryAfterMs: 400, scope: 1, processed: 1, room: 1, seq: 2n });
+    client.advance(399);
+    expect(client.published).toHaveLength(3);
+    client.advance(50);
+    expect(client.published.slice(3)).toEqual([
+      [1, 2, "two"],
+      [1, 3, "three"],
+    ]);
+  });
+
+  it("a final rejection fails that one alone (PUB-11)", () => {
+    const client = joined();
+    const [one, two] = [client.publish("lobby", "one"), client.publish("lobby", "two")];
+    client.advance(10);
+    client.receive("error", { code: 53, retry: 1, scope: 1, processed: 1, room: 1, seq: 1n }).receive("ack", ack(2, 1));
+    expect(client.states(one).at(-1)).toBe("failed");
+    expect(client.states(two).at(-1)).toBe("stored");
+  });
+
+  it("an error that says the publish was processed leaves it in doubt, whatever its retry (PUB-11)", () => {
+    const client = joined();
+    const id = client.publish("lobby", "one");
+    client.receive("error", { code: 70, retry: 3, scope: 1, processed: 3, room: 1, seq: 1n });
+    expect(client.states(id).at(-1)).toBe("maybe");
+    expect(client.advance(60_000).published).toHaveLength(1);
+  });
+
+  it("sends again with the same seqs where the broker knows them (PUB-8 c)", () => {
+    const client = joined();
+    const one = client.publish("lobby", "one");
+    client.lose().reconnect().admit("lobby", { verdict: 2, nextSeq: 2n });
+    expect(client.published).toEqual([
+      [1, 1, "one"],
+      [1, 1, "one"],
+    ]);
+    client.receive("ack", ack(1, 9));
+    expect(client.eventsOf("entry").at(-1)).toMatchObject({ id: one, state: "stored", offset: 9 });
+    client.publish("lobby", "two");
+    client.advance(10);
+    expect(client.published.at(-1)).toEqual([1, 2, "two"]);
+  });
+
+  it("renumbers in a new epoch (PUB-8 d)", () => {
+    const client = joined();
+    client.publish("lobby", "one");
+    client.receive("ack", ack(1, 1));
+    client.publish("lobby", "two");
+    client.lose().reconnect().admit("lobby", { verdict: 4, epoch: 78n, nextSeq: 1n });
+    expect(client.published.at(-1)).toEqual([1, 1, "two"]);
+  });
+
+  it("surfaces maybe where the same epoch has forgotten (PUB-8 e)", () => {
+    const client = joined();
+    client.publish("lobby", "one");
+    client.receive("ack", ack(1, 1));
+    const two = client.publish("lobby", "two");
+    client.advance(10).lose().reconnect().admit("lobby", { verdict: 2, nextSeq: 1n });
+    expect(client.states(two).at(-1)).toBe("maybe");
+    client.publish("lobby", "three");
+    client.advance(10);
+    expect(client.published.slice(2)).toEqual([[1, 1, "three"]]);
+  });
+
+  it("joins again after SEQ_CONFLICT, and renumbers all (PUB-18)", () => {
+    const client = joined();
+    client.publish("lobby", "one");
+    client.publish("lobby", "two");
+    client.advance(10);
+    client.receive("error", { code: 50, retry: 2, scope: 2, processed: 1, room: 1, seq: 1n, nextSeq: 6n });
+    expect(client.framesOf("join")).toHaveLength(2);
+    client.admit("lobby", { verdict: 2, nextSeq: 6n }).advance(10);
+    expect(client.published.slice(2)).toEqual([
+      [1, 6, "one"],
+      [1, 7, "two"],
+    ]);
+  });
+
+  it("goes back to the seq that the broker expects (PUB-16, 6)", () => {
+    const client = joined();
+    client.publish("lobby", "one");
+    client.publish("lobby", "two");
+    client.advance(10);
+    client.receive("error", { code: 51, retry: 2, scope: 1, processed: 1, room: 1, seq: 2n, nextSeq: 1n }).advance(10);
+    expect(client.published.slice(2).map(([, seq]) => seq)).toEqual([1, 2]);
+  });
+
+  it("cancels what was never sent, and voids what was (PUB-12)", () => {
+    const client = new ClientHarness().connect();
+    const early = client.publish("lobby", "early");
+    expect(client.session.rooms.cancel(early)).toBe(true);
+    client.pump();
+    expect(client.states(early)).toEqual(["queued", "cancelled"]);
+    client.session.rooms.join("lobby", {}, client.now);
+    client.pump().admit("lobby");
+    const late = client.publish("lobby", "late");
+    client.session.rooms.cancel(late);
+    client.lose().reconnect().admit("lobby", { verdict: 2, nextSeq: 1n });
+    expect(client.framesOf("publish").at(-1)?.value).toMatchObject({ seq: 1n, kind: 5 });
+    client.receive("ack", ack(1, 0));
+    expect(client.states(late).at(-1)).toBe("cancelled");
+  });
+
+  it("a cancel that comes too late says so (PUB-12)", () => {
+    const client = joined();
+    const late = client.publish("lobby", "late");
+    client.session.rooms.cancel(late);
+    client.receive("ack", ack(1, 4));
+    expect(client.eventsOf("entry").at(-1)).toMatchObject({ id: late, state: "stored", offset: 4, cancelFailed: true });
+  });
+
+  it("stays inside the window (PUB-10)", () => {
+    const client = new ClientHarness().connect({ limits: { ...defaultRelayLimits, windowMessages: 3 } });
+    client.session.rooms.join("lobby", {}, client.now);
+    client.pump().admit("lobby");
+    for (let i = 1; i <= 10; i++) client.publish("lobby", `m${i}`);
+    client.advance(100);
+    expect(client.published).toHaveLength(3);
+    client.receive("ack", ack(1, 1, 1)).advance(100);
+    expect(client.published.map(([, seq]) => seq)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("refuses what the relay would refuse, and what does not fit, at once", () => {
+    const client = new ClientHarness({ outbox: { maxEntries: 1 } });
+    const publish =
+      (content: string, room = "lobby") =>
+      () =>
+        client.session.rooms.publish({ room, id: id16(1), content, kind: 0, target: new Uint8Array(0) });
+    expect(codeOf(publish("x".repeat(70_000)))).toBe("LIMIT_EXCEEDED");
+    expect(codeOf(publish("\ud800"))).toBe("FIELD_INVALID");
+    expect(codeOf(publish("text", ""))).toBe("FIELD_INVALID");
+    publish("fits")();
+    expect(usageCodeOf(publish("full"))).toBe("OUTBOX_FULL");
+  });
+
+  it("lets its rooms take turns where the window is short (PUB-21)", () => {
+    const client = joined({ batch: { maxItems: 1, maxBytes: 65_536, maxDelayMs: 0 } });
+    client
+      .lose()
+      .reopen()
+      .welcome({ limits: { ...defaultRelayLimits, windowMessages: 1 } })
+      .admit("lobby");
+    client.session.rooms.join("den", {}, client.now);
+    client.pump().admit("den", { room: 2 });
+    for (const text of ["a", "b", "c"]) client.publish("lobby", text);
+    client.publish("den", "d");
+    client.receive("ack", ack(1, 1));
+    expect(client.published.map(([, , text]) => text)).toEqual(["a", "d"]);
+  });
+
+  it("what is too large for a later relay fails where it was never sent, and is voided where it was (PUB-21)", () => {
+    const client = joined();
+    const large = "x".repeat(2000);
+    const sent = client.publish("lobby", large);
+    client.lose();
+    const queued = client.publish("lobby", large);
+    const small = client.publish("lobby", "small");
+    client
+      .reopen()
+      .welcome({ limits: { ...defaultRelayLimits, contentBytes: 1024, windowBytes: 1500 } })
+      .admit("lobby");
+    client.advance(1000);
+    const publishes = client.framesOf("publish").slice(1);
+    expect(publishes.map(({ value }) => [Number(value.seq), value.kind, value.content?.body.value])).toEqual([
+      [1, ChatKind.VOID, undefined],
+      [2, 0, "small"],
+    ]);
+    expect(client.states(queued)).toEqual(["queued", "failed"]);
+    client.receive("ack", ack(1, 0, 1));
+    expect(client.states(sent)).toEqual(["queued", "sent", "voiding", "voiding", "cancelled"]);
+    expect(client.states(small).at(-1)).toBe("stored");
+    const errors = client.eventsOf("entry").flatMap(({ id, error }) => (error === undefined ? [] : [[id, error.code]]));
+    expect(errors).toEqual([
+      [sent, "LIMIT_EXCEEDED"],
+      [queued, "LIMIT_EXCEEDED"],
+    ]);
+  });
+
+  it("a void of a sent entry that a later relay finds too large does not undo what was stored (PUB-21)", () => {
+    const client = joined();
+    const id = client.publish("lobby", "x".repeat(2000));
+    client
+      .lose()
+      .reopen()
+      .welcome({ limits: { ...defaultRelayLimits, contentBytes: 1024 } })
+      .admit("lobby", { nextSeq: 2n });
+    client.receive("ack", ack(1, 7));
+    expect(client.eventsOf("entry").at(-1)).toMatchObject({ id, state: "stored", offset: 7, cancelFailed: true });
+  });
+});
