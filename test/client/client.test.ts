@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { Client, type ClientOptions } from "../../src/client/client.ts";
+import { Client } from "../../src/client/client.ts";
+import type { ClientOptions } from "../../src/client/options.ts";
 import { MemoryStorage, type OutboxStorage } from "../../src/client/storage.ts";
 import { type WebSocketLike, webSocketConnect } from "../../src/client/transport.ts";
 import { ProtocolError } from "../../src/errors.ts";
@@ -227,7 +228,7 @@ describe("Client", () => {
     await world.pass(100);
     expect(errors).toEqual(["OUTBOX_CORRUPT"]);
     expect(ada.state).toBe("idle");
-    await expect(ada.room("lobby").join()).rejects.toThrow("unreadable");
+    await expect(ada.room("lobby").join()).rejects.toMatchObject({ code: "OUTBOX_CORRUPT", cause: { message: "unreadable" } });
   });
 
   it("goes on where a storage throws at once", async () => {
