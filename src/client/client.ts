@@ -6,7 +6,7 @@
  */
 
 import { formatMessageId, parseMessageId } from "../delivery/message-id.ts";
-import { UsageError } from "../errors.ts";
+import { type ProtocolError, UsageError } from "../errors.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { ClientEvent, ClientEvents, HistoryPage, JoinedRoom, UserPresence } from "../session/client-events.ts";
@@ -31,8 +31,9 @@ export interface Sent {
   /** Its id, in text form. */
   readonly id: string;
   /**
-   * Settles with the message, however long that takes. Rejects with a ProtocolError where it is finally rejected, with
-   * `processed: "maybe"` where nobody can say, and with a UsageError ENTRY_SETTLED where it was cancelled.
+   * Settles with the message, however long that takes: over reconnects, a close and the next start, and, where the room was left, when
+   * it is joined again (PUB-21). Rejects with a ProtocolError where it is finally rejected, with `processed: "maybe"` where nobody can
+   * say; with a UsageError ENTRY_SETTLED where it was cancelled, OUTBOX_CORRUPT where the storage turns out to be unreadable.
    */
   readonly stored: Promise<Stored>;
 }
@@ -58,6 +59,10 @@ export class Client {
   readonly #engine: ClientSession;
   readonly #driver: Driver;
   readonly #tokens: TokenSource | undefined;
+  /** What the application wants, as far as the engine does not know it yet: `start` waits for a token, `close` for the storage. */
+  #wish: "start" | "close" | undefined;
+  /** Why the last run has ended; undefined: it goes on, or the application closed it. */
+  #end: ProtocolError | undefined;
   #user: string | undefined;
 
   /** @throws UsageError OPTION_INVALID, naming the option; DEPENDENCY_MISSING. */
@@ -121,14 +126,20 @@ export class Client {
 
   /** Connects, and comes back after each end that permits it. Where it waits for its next attempt: at once. */
   start(): void {
+    this.#wish = "start";
     this.#driver.do((now) => {
-      if (this.#tokens === undefined || this.#engine.state === "locked") this.#engine.start(now);
-      else this.#fetchToken(() => this.#driver.now((later) => this.#engine.start(later)));
+      if (this.#tokens === undefined || this.#engine.state === "locked") this.#begin(now);
+      else this.#fetchToken(() => this.#driver.now((later) => this.#begin(later)));
     });
   }
 
-  /** Says goodbye and closes. What is not settled stays in the outbox; promises that wait for it stay open. */
+  /**
+   * Says goodbye and closes, until the next {@link start}, which also enters the rooms again. What is not settled stays in the outbox, and
+   * `stored` of a message open; what waits for an answer rejects with a UsageError CLOSED, as it does where the relay ends the client
+   * for good. Settles when the storage has been read, or could not be.
+   */
   async close(): Promise<void> {
+    this.#wish = "close";
     this.#driver.do((now) => {
       this.#tokens?.stop();
       this.#engine.stop(now);
@@ -136,9 +147,13 @@ export class Client {
     await this.#driver.ready;
   }
 
-  /** Waits until nothing is left in the outbox. */
-  flush(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  /**
+   * Waits until nothing is left in the outbox; what was published in a room that was left counts too.
+   * @throws UsageError CLOSED where something is left and the client is closed; OUTBOX_CORRUPT.
+   */
+  async flush(): Promise<void> {
+    if (this.outboxSize > 0) this.#requireOpen();
+    await new Promise<void>((resolve, reject) => {
       this.#outcomes.flush({ resolve, reject });
       this.#driver.do(() => undefined, reject);
     });
@@ -160,26 +175,23 @@ export class Client {
     if (room === undefined) {
       room = new Room(name, {
         join: (options) => this.#ask((now) => this.#engine.rooms.join(name, options, now)) as Promise<JoinedRoom>,
-        leave: () => this.#ask((now) => this.#engine.rooms.leave(name, now)) as Promise<void>,
+        leave: () => this.#request((now) => this.#engine.rooms.leave(name, now)) as Promise<void>,
         publish: (content, kind, target) => this.#publish(name, content, kind, target),
         cancel: (id) => this.#driver.now(() => this.#engine.rooms.cancel(id)),
         type: (state) => this.#driver.now((now) => this.#engine.rooms.type(name, state, now)),
         markRead: (offset) => this.#driver.now(() => this.#engine.rooms.markRead(name, offset)),
         history: (options) => this.#ask((now) => this.#engine.rooms.history(name, options, now)) as Promise<HistoryPage>,
-        signal: (event, content) => this.#driver.now(() => this.#engine.rooms.signal(name, event, content)),
-        joined: () => {
-          const known = this.#engine.rooms.room(name);
-          return known?.state === "joined" ? known.joined : undefined;
-        },
+        signal: (event, content) => this.#signal(name, event, content),
+        known: () => this.#engine.rooms.room(name),
       });
       this.#rooms.set(name, room);
     }
     return room;
   }
 
-  /** Sends an event to the application behind the relay (SIG-2). */
+  /** Sends an event to the application behind the relay (SIG-2). Lost while there is no connection. @throws UsageError CLOSED. */
   signal(event: string, content?: ContentInput): void {
-    this.#driver.now(() => this.#engine.rooms.signal(undefined, event, content));
+    this.#signal(undefined, event, content);
   }
 
   /** Says the own presence, now, after every reconnect, and in time (PRS-5). */
@@ -187,7 +199,7 @@ export class Client {
     this.#driver.now((now) => this.#engine.rooms.setPresence(presence, now));
   }
 
-  /** Follows users. @returns what is known now; changes come as `presence`. */
+  /** Follows users. @returns what is known as soon as there is a connection; changes come as `presence`. Rejects with a UsageError CLOSED. */
   watch(users: readonly string[]): Promise<UserPresence[]> {
     return this.#ask((now) => this.#engine.rooms.watch(users, now)) as Promise<UserPresence[]>;
   }
@@ -196,7 +208,13 @@ export class Client {
     this.#driver.now(() => this.#engine.rooms.unwatch(users));
   }
 
+  #signal(room: string | undefined, event: string, content: ContentInput | undefined): void {
+    this.#requireOpen();
+    this.#driver.now(() => this.#engine.rooms.signal(room, event, content));
+  }
+
   #publish(room: string, content: ContentInput | undefined, kind: ChatKind, target: string | undefined): Sent {
+    this.#requireOpen();
     const targetBytes = target === undefined ? new Uint8Array(0) : parseMessageId(target);
     const idBytes = this.#engine.nextId(this.#clock.wall());
     const id = formatMessageId(idBytes);
@@ -210,18 +228,44 @@ export class Client {
     return { id, stored };
   }
 
+  /** A request that wants a connection. */
+  async #ask(command: (now: number) => number): Promise<unknown> {
+    this.#requireOpen();
+    return this.#request(command);
+  }
+
   /** Gives a request to the engine. @param command - returns its number. */
-  #ask(command: (now: number) => number): Promise<unknown> {
+  #request(command: (now: number) => number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#driver.do((now) => {
         try {
-          if (this.state === "closed") throw new UsageError("CLOSED", "the client is closed; start it first");
           this.#outcomes.request(command(now), { resolve, reject });
         } catch (error) {
           reject(error);
         }
       }, reject);
     });
+  }
+
+  /** Refuses what would wait in vain. A client that was not started yet, or waits for a token, is none of that kind. */
+  #requireOpen(): void {
+    if (this.#driver.failure !== undefined) throw this.#driver.failure;
+    if (this.#isClosed) throw this.#closed("start it first");
+  }
+
+  get #isClosed(): boolean {
+    return this.#wish === "close" || (this.#wish === undefined && this.state === "closed");
+  }
+
+  #closed(what: string): UsageError {
+    return new UsageError("CLOSED", `the client is closed; ${what}`, this.#end);
+  }
+
+  #begin(now: number): void {
+    // Where it was closed behind the start, before the storage was read, the close comes next.
+    if (this.#wish === "start") this.#wish = undefined;
+    this.#end = undefined;
+    this.#engine.start(now);
   }
 
   #fetchToken(then: () => void): void {
@@ -240,6 +284,7 @@ export class Client {
       this.#outcomes.answered(event);
       return;
     }
+    if (event.type === "state" && event.state === "closed") this.#end = event.error;
     if (event.type === "welcome") this.#user = event.user;
     if (event.type === "entry") this.#outcomes.settled(event);
     if (event.type === "tokenWanted") this.#fetchToken(() => undefined);
@@ -249,7 +294,7 @@ export class Client {
 
   #quiet(): void {
     if (this.outboxSize === 0) this.#outcomes.flushed();
-    if (this.state === "closed") this.#outcomes.ended(new UsageError("CLOSED", "the client was closed"));
+    if (this.#isClosed) this.#outcomes.ended(this.#closed("no answer will come"));
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The promises that a client has given: one for each request, one for each publish, one for each flush.
  *
- * Law: a publish's promise lives as long as its entry in the outbox, over any number of ends and starts (PUB-13);
- * all others end with the client's run at the latest.
+ * Law: what waits for the outbox lives as long as its entries, over any number of ends and starts (PUB-13); what waits for an answer
+ * ends with the client's run at the latest.
  */
 
 import { type ProtocolError, UsageError } from "../errors.ts";
@@ -75,15 +75,15 @@ export class Outcomes {
 
   /** The run is over: nothing answers any more. */
   ended(error: UsageError): void {
-    for (const settler of [...this.#requests.values(), ...this.#flushes]) settler.reject(error);
+    for (const settler of this.#requests.values()) settler.reject(error);
     this.#requests.clear();
-    this.#flushes.clear();
   }
 
   /** There is no outbox, and will be none. */
   lost(error: UsageError): void {
     this.ended(error);
-    for (const settler of this.#publishes.values()) settler.reject(error);
+    for (const settler of [...this.#publishes.values(), ...this.#flushes]) settler.reject(error);
     this.#publishes.clear();
+    this.#flushes.clear();
   }
 }

@@ -1,72 +1,13 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Client } from "../../src/client/client.ts";
-import type { ClientOptions } from "../../src/client/options.ts";
 import { MemoryStorage, type OutboxStorage } from "../../src/client/storage.ts";
-import { type WebSocketLike, webSocketConnect } from "../../src/client/transport.ts";
-import { ProtocolError } from "../../src/errors.ts";
-import { Relay, type RelayOptions } from "../../src/relay/index.ts";
 import { MemoryBroker } from "../../src/relay/memory-broker.ts";
+import { Relay } from "../../src/relay/relay.ts";
 import { jsonCodec } from "../../src/session/json-codec.ts";
 import { binaryCodec } from "../../src/session/transmit.ts";
 import { countingRandom } from "../support/client-harness.ts";
 import { codeOf, usageCodeOf } from "../support/errors.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { Network } from "../support/network.ts";
-
-const settle = () => new Promise((resolve) => setImmediate(resolve));
-
-/** One relay, and clients that find it. */
-class World {
-  readonly clock: FakeClock = new FakeClock();
-  readonly network: Network = new Network(this.clock);
-  readonly relay: Relay;
-  isDown = false;
-  #seed = 10;
-
-  constructor(options: Partial<RelayOptions> = {}) {
-    this.relay = new Relay({
-      broker: new MemoryBroker({ clock: this.clock, random: countingRandom(3) }),
-      clock: this.clock,
-      random: countingRandom(4),
-      authenticate: ({ token }) => {
-        if (token === "bad") throw new ProtocolError("UNAUTHENTICATED", "not accepted");
-        return { user: token };
-      },
-      ...options,
-    });
-  }
-
-  client(name: string, options: Partial<ClientOptions> = {}): Client {
-    const codec = options.codec ?? binaryCodec;
-    return new Client({
-      url: "wss://relay/",
-      token: name,
-      clock: this.clock,
-      random: countingRandom(++this.#seed),
-      connect: this.network.connect(name, () =>
-        this.isDown ? undefined : (transport) => this.relay.accept(transport, { codec }),
-      ),
-      ...options,
-    });
-  }
-
-  async pass(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= 10) {
-      this.clock.advance(Math.min(10, left));
-      await settle();
-    }
-  }
-}
-
-const opened: Client[] = [];
-const started = (client: Client): Client => {
-  opened.push(client);
-  client.start();
-  return client;
-};
-afterEach(async () => {
-  for (const client of opened.splice(0)) await client.close();
-});
+import { settle, started, World } from "../support/world.ts";
 
 describe("Client", () => {
   it("refuses wrong options by their name, and a token in a URL (AUT-2)", () => {
@@ -437,50 +378,5 @@ describe("Client", () => {
     for (const listener of before) process.on("uncaughtException", listener);
     expect(heard).toEqual(["ada"]);
     expect(reported).toHaveLength(1);
-  });
-});
-
-describe("webSocketConnect", () => {
-  class FakeSocket implements WebSocketLike {
-    static last: FakeSocket | undefined;
-    binaryType = "";
-    protocol = "chappe.v1";
-    onopen: WebSocketLike["onopen"] = null;
-    onmessage: WebSocketLike["onmessage"] = null;
-    onclose: WebSocketLike["onclose"] = null;
-    onerror: WebSocketLike["onerror"] = null;
-    readonly did: string[] = [];
-    constructor() {
-      FakeSocket.last = this;
-    }
-    send(data: Uint8Array | string): void {
-      this.did.push(`send ${data.length}`);
-    }
-    close(code?: number): void {
-      this.did.push(`close ${code}`);
-    }
-    fire(name: "onopen" | "onmessage" | "onclose", event: object): void {
-      (this[name] as ((event: object) => void) | null)?.(event);
-    }
-  }
-
-  it("passes messages of either kind, tells one end, and nothing after its own close", () => {
-    const told: string[] = [];
-    const transport = webSocketConnect(FakeSocket)("ws://x/", ["chappe.v1"], {
-      open: (subprotocol) => told.push(subprotocol),
-      message: (data) => told.push(typeof data === "string" ? data : `bytes ${data.length}`),
-      close: (code) => told.push(`close ${code}`),
-    });
-    const socket = FakeSocket.last;
-    socket?.fire("onopen", {});
-    socket?.fire("onmessage", { data: new ArrayBuffer(3) });
-    socket?.fire("onmessage", { data: "text" });
-    transport.send(new Uint8Array(2));
-    transport.close(1000, "");
-    socket?.fire("onclose", { code: 1000 });
-    transport.send(new Uint8Array(2));
-    expect(told).toEqual(["chappe.v1", "bytes 3", "text"]);
-    expect(socket?.did).toEqual(["send 2", "close 1000"]);
-    expect(socket?.binaryType).toBe("arraybuffer");
   });
 });
