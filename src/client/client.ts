@@ -16,9 +16,10 @@ import type { Clock } from "../session/host.ts";
 import type { ClientState } from "../session/transitions.ts";
 import type { ChatKind } from "../wire/codec.ts";
 import { defaultTimes } from "../wire/limits.ts";
+import { checkContent, checkedClientOptions, checkListener, checkPresence, type EventName } from "./checks.ts";
 import { Driver } from "./driver.ts";
 import { Emitter } from "./emitter.ts";
-import { type ClientOptions, checkUrl } from "./options.ts";
+import type { ClientOptions } from "./options.ts";
 import { Outcomes, type Stored } from "./outcomes.ts";
 import { platformClock, platformRandom, platformWebSocket, reportError } from "./platform.ts";
 import { Room } from "./room.ts";
@@ -66,8 +67,8 @@ export class Client {
   #user: string | undefined;
 
   /** @throws UsageError OPTION_INVALID, naming the option; DEPENDENCY_MISSING. */
-  constructor(options: ClientOptions) {
-    checkUrl(options);
+  constructor(given: ClientOptions) {
+    const options = checkedClientOptions(given);
     const { url, token, random = platformRandom } = options;
     this.#clock = options.clock ?? platformClock();
     this.#engine = new ClientSession(engineOptions(options, this.#clock));
@@ -120,7 +121,8 @@ export class Client {
   }
 
   /** Calls back on each event of this name. @returns a function that ends it. */
-  on<K extends Exclude<keyof ClientEvents, "answer">>(name: K, listener: (event: ClientEvents[K]) => void): () => void {
+  on<K extends EventName>(name: K, listener: (event: ClientEvents[K]) => void): () => void {
+    checkListener(name, listener);
     return this.#events.on(name, listener);
   }
 
@@ -196,6 +198,7 @@ export class Client {
 
   /** Says the own presence, now, after every reconnect, and in time (PRS-5). */
   setPresence(presence: OwnPresence): void {
+    checkPresence(presence);
     this.#driver.now((now) => this.#engine.rooms.setPresence(presence, now));
   }
 
@@ -209,11 +212,13 @@ export class Client {
   }
 
   #signal(room: string | undefined, event: string, content: ContentInput | undefined): void {
+    checkContent(content);
     this.#requireOpen();
     this.#driver.now(() => this.#engine.rooms.signal(room, event, content));
   }
 
   #publish(room: string, content: ContentInput | undefined, kind: ChatKind, target: string | undefined): Sent {
+    checkContent(content);
     this.#requireOpen();
     const targetBytes = target === undefined ? new Uint8Array(0) : parseMessageId(target);
     const idBytes = this.#engine.nextId(this.#clock.wall());

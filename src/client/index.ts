@@ -30,7 +30,7 @@ export { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 export { Client, type Sent } from "./client.ts";
 export type { ClientOptions, ObservedFrame } from "./options.ts";
 export type { Stored } from "./outcomes.ts";
-export { Room } from "./room.ts";
+export { type HistoryOptions, Room } from "./room.ts";
 export { MemoryStorage, type OutboxStorage } from "./storage.ts";
 export {
   type Connect,

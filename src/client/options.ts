@@ -1,6 +1,5 @@
-/** Settings of a client. */
+/** Settings of a client; checks.ts has their ranges. */
 
-import { UsageError } from "../errors.ts";
 import type { ClientSessionOptions } from "../session/client-options.ts";
 import type { Clock, Random } from "../session/host.ts";
 import type { Frame } from "../wire/codec.ts";
@@ -25,7 +24,7 @@ export interface ClientOptions extends Partial<Omit<ClientSessionOptions, "obser
   readonly token?: string | (() => string | Promise<string>);
   /** Whether a token may go to another machine over `ws://`, for anyone on the way to read (TRN-10). */
   readonly insecure?: "refuse" | "allow";
-  /** By default the platform's WebSocket. */
+  /** The constructor of a WebSocket; by default the platform's. */
   readonly webSocket?: WebSocketConstructor;
   /** Any other transport, in the place of a WebSocket. */
   readonly connect?: Connect;
@@ -34,19 +33,4 @@ export interface ClientOptions extends Partial<Omit<ClientSessionOptions, "obser
   readonly clock?: Clock;
   readonly random?: Random;
   readonly onFrame?: (observed: ObservedFrame) => void;
-}
-
-/** This machine, as URLs name it (RFC 6761, RFC 5735, RFC 4291). */
-const loopback = /^ws:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(?=[:/?#]|$)/i;
-
-/** @throws UsageError OPTION_INVALID. */
-export function checkUrl({ url, token, insecure = "refuse" }: ClientOptions): void {
-  const invalid = (why: string) => new UsageError("OPTION_INVALID", `url: ${why}`);
-  // What stands before an @ only looks like the machine that is reached.
-  if (/^wss?:\/\/[^/?#]*@/i.test(url)) throw invalid("must not hold a user or a password");
-  if (!/^wss?:\/\/[^/]/.test(url)) throw invalid("must begin with ws:// or wss://");
-  if (/[?&](access_)?token=/i.test(url)) throw invalid("a token must not stand in a URL (AUT-2); use the option token");
-  if (token !== undefined && url.startsWith("ws:") && !loopback.test(url) && insecure === "refuse") {
-    throw invalid('the token would be readable on its way (TRN-10); use wss://, or allow it by insecure: "allow"');
-  }
 }

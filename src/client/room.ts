@@ -9,7 +9,18 @@ import type { ContentInput } from "../session/client-convert.ts";
 import type { HistoryPage, JoinedRoom } from "../session/client-events.ts";
 import type { ClientRoom, JoinOptions } from "../session/client-room.ts";
 import { ChatKind } from "../wire/codec.ts";
+import { checkHistory, checkJoin } from "./checks.ts";
 import type { Sent } from "./client.ts";
+
+/** Which part of a log is read (HIS-1). */
+export interface HistoryOptions {
+  /** The entries below this offset, the latest of them; not with `after`. By default the latest of all. */
+  readonly before?: number;
+  /** The entries above this offset, the earliest of them. */
+  readonly after?: number;
+  /** How many entries come at most; 0: as many as the relay allows. */
+  readonly limit?: number;
+}
 
 /** What a room asks its client to do. */
 export interface RoomActions {
@@ -19,7 +30,7 @@ export interface RoomActions {
   cancel(id: string): boolean;
   type(state: "press" | "stop"): void;
   markRead(offset: number): void;
-  history(options: { before?: number; after?: number; limit?: number }): Promise<HistoryPage>;
+  history(options: HistoryOptions): Promise<HistoryPage>;
   signal(event: string, content: ContentInput | undefined): void;
   /** What the engine knows of it; undefined before it was joined. */
   known(): Pick<ClientRoom, "state" | "joined"> | undefined;
@@ -46,10 +57,11 @@ export class Room {
   /**
    * Enters the room, now and on every later connection, resuming where it was. Waits as long as it takes for a connection: also for the
    * client's start, its storage, or a fresh token (`locked`).
-   * Rejects with a ProtocolError, as ROOM_UNAVAILABLE, where the relay refuses it for good; UsageError CLOSED where the client is closed
-   * or ends before the answer, OUTBOX_CORRUPT where its storage cannot be read.
+   * Rejects with a ProtocolError, as ROOM_UNAVAILABLE, where the relay refuses it for good, or FIELD_INVALID; with a UsageError CLOSED where
+   * the client is closed or ends before the answer, OPTION_INVALID, and OUTBOX_CORRUPT where its storage cannot be read.
    */
-  join(options: JoinOptions = {}): Promise<JoinedRoom> {
+  async join(options: JoinOptions = {}): Promise<JoinedRoom> {
+    checkJoin(options);
     this.#isGivenUp = false;
     return this.#actions.join(options);
   }
@@ -67,7 +79,7 @@ export class Room {
    * Hands a message over. It is stored in the outbox, and sent when the room is open: now, or after any number of reconnects. Before the
    * first join it waits for that.
    * @throws UsageError OUTBOX_FULL; CLOSED where the client is closed; ROOM_NOT_JOINED where the room was left, refused or taken away, until
-   * it is joined again; OUTBOX_CORRUPT. ProtocolError FIELD_INVALID, LIMIT_EXCEEDED. Nothing was taken then.
+   * it is joined again; OPTION_INVALID; OUTBOX_CORRUPT. ProtocolError FIELD_INVALID, LIMIT_EXCEEDED. Nothing was taken then.
    */
   publish(content: ContentInput): Sent {
     return this.#publish(content, ChatKind.UNSPECIFIED, undefined);
@@ -108,8 +120,9 @@ export class Room {
     this.#actions.markRead(offset);
   }
 
-  /** Reads a part of the log, the latest by default (HIS-1). Rejects with a UsageError ROOM_NOT_JOINED while it is not open. */
-  history(options: { before?: number; after?: number; limit?: number } = {}): Promise<HistoryPage> {
+  /** Reads a part of the log, the latest by default (HIS-1). Rejects with a UsageError ROOM_NOT_JOINED while it is not open, CLOSED, OPTION_INVALID; ProtocolError FIELD_INVALID. */
+  async history(options: HistoryOptions = {}): Promise<HistoryPage> {
+    checkHistory(options);
     return this.#actions.history(options);
   }
 
