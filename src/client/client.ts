@@ -120,7 +120,13 @@ export class Client {
     return this.#engine.rooms.rttMs;
   }
 
-  /** Calls back on each event of this name. @returns a function that ends it. */
+  /**
+   * Calls back on each event of this name. What a listener throws ends neither the client nor the other listeners: it is thrown again from
+   * a timer, so that the platform tells it as any error that nobody handles. In browsers that is the window's `error` event; in Node
+   * `uncaughtException`, which ends the process unless it is handled.
+   * @returns a function that ends it.
+   * @throws UsageError OPTION_INVALID for an event that there is not, and a listener that is no function.
+   */
   on<K extends EventName>(name: K, listener: (event: ClientEvents[K]) => void): () => void {
     checkListener(name, listener);
     return this.#events.on(name, listener);

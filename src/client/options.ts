@@ -32,5 +32,6 @@ export interface ClientOptions extends Partial<Omit<ClientSessionOptions, "obser
   readonly storage?: OutboxStorage;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Sees every frame that passes. What it throws is thrown from a timer, as what a listener throws. */
   readonly onFrame?: (observed: ObservedFrame) => void;
 }
