@@ -10,7 +10,6 @@ import { type ProtocolError, UsageError } from "../errors.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { ClientEvent, ClientEvents, HistoryPage, JoinedRoom, UserPresence } from "../session/client-events.ts";
-import type { ClientSessionOptions } from "../session/client-options.ts";
 import { ClientSession } from "../session/client-session.ts";
 import type { Clock } from "../session/host.ts";
 import type { ClientState } from "../session/transitions.ts";
@@ -19,7 +18,7 @@ import { defaultTimes } from "../wire/limits.ts";
 import { checkContent, checkedClientOptions, checkListener, checkPresence, type EventName } from "./checks.ts";
 import { Driver } from "./driver.ts";
 import { Emitter } from "./emitter.ts";
-import type { ClientOptions } from "./options.ts";
+import { type ClientOptions, engineOptions } from "./options.ts";
 import { Outcomes, type Stored } from "./outcomes.ts";
 import { platformClock, platformRandom, platformWebSocket, reportError } from "./platform.ts";
 import { Room } from "./room.ts";
@@ -137,7 +136,7 @@ export class Client {
     this.#wish = "start";
     this.#driver.do((now) => {
       if (this.#tokens === undefined || this.#engine.state === "locked") this.#begin(now);
-      else this.#fetchToken(() => this.#driver.now((later) => this.#begin(later)));
+      else this.#fetchToken();
     });
   }
 
@@ -213,6 +212,7 @@ export class Client {
     return this.#ask((now) => this.#engine.rooms.watch(users, now)) as Promise<UserPresence[]>;
   }
 
+  /** Follows these users no more, also on later connections. */
   unwatch(users: readonly string[]): void {
     this.#driver.now(() => this.#engine.rooms.unwatch(users));
   }
@@ -279,11 +279,14 @@ export class Client {
     this.#engine.start(now);
   }
 
-  #fetchToken(then: () => void): void {
-    this.#tokens?.get((token) => {
-      this.setToken(token);
-      then();
-    });
+  /** Gets a token, for whatever waits for one by then. */
+  #fetchToken(): void {
+    this.#tokens?.get((token) =>
+      this.#driver.now((now) => {
+        this.#engine.setToken(token, now);
+        if (this.#wish === "start") this.#begin(now);
+      }),
+    );
   }
 
   #complain(error: UsageError): void {
@@ -295,10 +298,10 @@ export class Client {
       this.#outcomes.answered(event);
       return;
     }
-    if (event.type === "state" && event.state === "closed") this.#end = event.error;
-    if (event.type === "welcome") this.#user = event.user;
     if (event.type === "entry") this.#outcomes.settled(event);
-    if (event.type === "tokenWanted") this.#fetchToken(() => undefined);
+    if (event.type === "welcome") this.#user = event.user;
+    if (event.type === "state" && event.state === "closed") this.#end = event.error;
+    if (event.type === "tokenWanted") this.#fetchToken();
     const { type, ...rest } = event;
     this.#events.emit(type, rest as never);
   }
@@ -307,20 +310,4 @@ export class Client {
     if (this.outboxSize === 0) this.#outcomes.flushed();
     if (this.#isClosed) this.#outcomes.ended(this.#closed("no answer will come"));
   }
-}
-
-/** What of a client's settings is the engine's. */
-function engineOptions(options: ClientOptions, clock: Clock): ClientSessionOptions {
-  const { url: _url, token: _token, insecure: _insecure, webSocket: _ws, connect: _connect, ...others } = options;
-  const { storage: _storage, clock: _clock, random = platformRandom, onFrame, ...rest } = others;
-  const wall = () => clock.wall();
-  if (onFrame === undefined) return { ...rest, random, wall };
-  const observe: ClientSessionOptions["observe"] = (direction, frame, bytes) => {
-    try {
-      onFrame({ direction, frame, bytes, atMs: wall() });
-    } catch (error) {
-      reportError(error);
-    }
-  };
-  return { ...rest, random, wall, observe };
 }

@@ -3,6 +3,7 @@
 import type { ClientSessionOptions } from "../session/client-options.ts";
 import type { Clock, Random } from "../session/host.ts";
 import type { Frame } from "../wire/codec.ts";
+import { platformRandom, reportError } from "./platform.ts";
 import type { OutboxStorage } from "./storage.ts";
 import type { Connect, WebSocketConstructor } from "./transport.ts";
 
@@ -34,4 +35,20 @@ export interface ClientOptions extends Partial<Omit<ClientSessionOptions, "obser
   readonly random?: Random;
   /** Sees every frame that passes. What it throws is thrown from a timer, as what a listener throws. */
   readonly onFrame?: (observed: ObservedFrame) => void;
+}
+
+/** What of a client's settings is the engine's. */
+export function engineOptions(options: ClientOptions, clock: Clock): ClientSessionOptions {
+  const { url: _url, token: _token, insecure: _insecure, webSocket: _ws, connect: _connect, ...others } = options;
+  const { storage: _storage, clock: _clock, random = platformRandom, onFrame, ...rest } = others;
+  const wall = () => clock.wall();
+  if (onFrame === undefined) return { ...rest, random, wall };
+  const observe: ClientSessionOptions["observe"] = (direction, frame, bytes) => {
+    try {
+      onFrame({ direction, frame, bytes, atMs: wall() });
+    } catch (error) {
+      reportError(error);
+    }
+  };
+  return { ...rest, random, wall, observe };
 }

@@ -135,6 +135,27 @@ describe("a client that is closed", () => {
     }
   });
 
+  it("is known as closed after a start that waited for a token while the relay wanted one too", async () => {
+    const world = new World({
+      authenticate: ({ token }) => {
+        if (token === "gone") throw new ProtocolError("UNAUTHENTICATED", "banned", { retry: "never" });
+        return { user: token, expiresInMs: 10_000 };
+      },
+    });
+    const tokens: (string | Promise<string>)[] = ["ada", new Promise<string>(() => undefined), "ada"];
+    const ada = started(world.client("ada", { token: () => tokens.shift() ?? "gone" }));
+    await world.pass(50);
+    // This token never comes; the one that the client itself asks for, before the old one expires, stands for it.
+    ada.start();
+    await world.pass(9000);
+    expect(tokens).toEqual([]);
+    world.network.cut("ada");
+    ada.start();
+    await world.pass(5000);
+    expect(ada.state).toBe("closed");
+    expect(usageCodeOf(() => ada.room("lobby").publish("x"))).toBe("CLOSED");
+  });
+
   it("refuses at once also while its storage is read", async () => {
     const ada = new World().client("ada");
     const closing = ada.close();
