@@ -27,6 +27,7 @@ export type { JoinOptions } from "../session/client-room.ts";
 export type { Clock, Random } from "../session/host.ts";
 export type { ClientState, EntryState } from "../session/transitions.ts";
 export { binaryCodec, type FrameCodec } from "../session/transmit.ts";
+export type { EventName } from "./checks.ts";
 export { Client, type Sent } from "./client.ts";
 export type { ClientOptions, ObservedFrame } from "./options.ts";
 export type { Stored } from "./outcomes.ts";

@@ -135,7 +135,7 @@ export class Room {
     const state = this.#actions.known()?.state;
     // A relay may also put the client into a room that the application has left (ROM-6).
     if (state === "left" || (this.#isGivenUp && state !== "joined")) {
-      throw new UsageError("ROOM_NOT_JOINED", `the room "${this.name}" was left; join it again first`);
+      throw new UsageError("ROOM_NOT_JOINED", `the room "${this.name}" was left, refused or taken away; join it again first`);
     }
     return this.#actions.publish(content, kind, target);
   }
