@@ -27,8 +27,11 @@ export type { JoinOptions } from "../session/client-room.ts";
 export type { Clock, Random } from "../session/host.ts";
 export type { ClientState, EntryState } from "../session/transitions.ts";
 export { binaryCodec, type FrameCodec } from "../session/transmit.ts";
-export { Client, type ClientOptions, type ObservedFrame, type Sent, type Stored } from "./client.ts";
-export { Room } from "./room.ts";
+export type { EventName } from "./checks.ts";
+export { Client, type Sent } from "./client.ts";
+export type { ClientOptions, ObservedFrame } from "./options.ts";
+export type { Stored } from "./outcomes.ts";
+export { type HistoryOptions, Room } from "./room.ts";
 export { MemoryStorage, type OutboxStorage } from "./storage.ts";
 export {
   type Connect,

@@ -53,7 +53,10 @@ export function platformWebSocket(): WebSocketConstructor {
   return platform.WebSocket;
 }
 
-/** Tells the platform about an error that nobody handles, without disturbing what is under way. */
+/**
+ * Tells the platform about an error that nobody handles, without disturbing what is under way: it is thrown from a timer. In browsers this
+ * has the effect of their own `reportError`, the window's `error` event. Node has no such function: there it is an `uncaughtException`.
+ */
 export function reportError(error: unknown): void {
   platform.setTimeout(() => {
     throw error;

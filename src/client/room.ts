@@ -1,10 +1,26 @@
-/** One room, as an application uses it. */
+/**
+ * One room, as an application uses it.
+ *
+ * Law: what would wait in vain is refused. A room takes messages before its first join, for it may open; not after it was left.
+ */
 
+import { UsageError } from "../errors.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { HistoryPage, JoinedRoom } from "../session/client-events.ts";
-import type { JoinOptions } from "../session/client-room.ts";
+import type { ClientRoom, JoinOptions } from "../session/client-room.ts";
 import { ChatKind } from "../wire/codec.ts";
+import { checkHistory, checkJoin } from "./checks.ts";
 import type { Sent } from "./client.ts";
+
+/** Which part of a log is read (HIS-1). */
+export interface HistoryOptions {
+  /** The entries below this offset, the latest of them; not with `after`. By default the latest of all. */
+  readonly before?: number;
+  /** The entries above this offset, the earliest of them. */
+  readonly after?: number;
+  /** How many entries come at most; 0: as many as the relay allows. */
+  readonly limit?: number;
+}
 
 /** What a room asks its client to do. */
 export interface RoomActions {
@@ -14,15 +30,18 @@ export interface RoomActions {
   cancel(id: string): boolean;
   type(state: "press" | "stop"): void;
   markRead(offset: number): void;
-  history(options: { before?: number; after?: number; limit?: number }): Promise<HistoryPage>;
+  history(options: HistoryOptions): Promise<HistoryPage>;
   signal(event: string, content: ContentInput | undefined): void;
-  joined(): JoinedRoom | undefined;
+  /** What the engine knows of it; undefined before it was joined. */
+  known(): Pick<ClientRoom, "state" | "joined"> | undefined;
 }
 
 /** A room of a client. Get it by `client.room(name)`. */
 export class Room {
   readonly name: string;
   readonly #actions: RoomActions;
+  /** Whether the application's last word was to leave. */
+  #isGivenUp = false;
 
   constructor(name: string, actions: RoomActions) {
     this.name = name;
@@ -31,43 +50,54 @@ export class Room {
 
   /** What the relay said when the room was opened; undefined while it is not open. */
   get joined(): JoinedRoom | undefined {
-    return this.#actions.joined();
+    const known = this.#actions.known();
+    return known?.state === "joined" ? known.joined : undefined;
   }
 
   /**
-   * Enters the room, now and on every later connection, resuming where it was.
-   * Rejects with a ProtocolError, as ROOM_UNAVAILABLE, where the relay refuses it for good.
+   * Enters the room, now and on every later connection, resuming where it was. Waits as long as it takes for a connection: also for the
+   * client's start, its storage, or a fresh token (`locked`).
+   * Rejects with a ProtocolError, as ROOM_UNAVAILABLE, where the relay refuses it for good, or FIELD_INVALID; with a UsageError CLOSED where
+   * the client is closed or ends before the answer, OPTION_INVALID, and OUTBOX_CORRUPT where its storage cannot be read.
    */
-  join(options: JoinOptions = {}): Promise<JoinedRoom> {
+  async join(options: JoinOptions = {}): Promise<JoinedRoom> {
+    checkJoin(options);
+    this.#isGivenUp = false;
     return this.#actions.join(options);
   }
 
-  /** Leaves the room. Publishes that are in flight stay in the outbox. */
+  /**
+   * Leaves the room; at once where there is no connection. What was published and is not settled stays in the outbox: it is sent, and its
+   * `stored` settles, when the room is joined again; until then it can be cancelled (PUB-21).
+   */
   leave(): Promise<void> {
+    this.#isGivenUp = true;
     return this.#actions.leave();
   }
 
   /**
-   * Hands a message over. It is stored in the outbox, and sent when the room is open: now, or after any number of reconnects.
-   * @throws UsageError OUTBOX_FULL; ProtocolError FIELD_INVALID, LIMIT_EXCEEDED. Nothing was taken then.
+   * Hands a message over. It is stored in the outbox, and sent when the room is open: now, or after any number of reconnects. Before the
+   * first join it waits for that.
+   * @throws UsageError OUTBOX_FULL; CLOSED where the client is closed; ROOM_NOT_JOINED where the room was left, refused or taken away, until
+   * it is joined again; OPTION_INVALID; OUTBOX_CORRUPT. ProtocolError FIELD_INVALID, LIMIT_EXCEEDED. Nothing was taken then.
    */
   publish(content: ContentInput): Sent {
-    return this.#actions.publish(content, ChatKind.UNSPECIFIED, undefined);
+    return this.#publish(content, ChatKind.UNSPECIFIED, undefined);
   }
 
-  /** Replaces, for readers, the content of an own message (LOG-8). @param id - its id in text form. */
+  /** Replaces, for readers, the content of an own message (LOG-8). @param id - its id in text form. @throws as {@link publish}. */
   edit(id: string, content: ContentInput): Sent {
-    return this.#actions.publish(content, ChatKind.EDIT, id);
+    return this.#publish(content, ChatKind.EDIT, id);
   }
 
-  /** Reacts to a message (LOG-8). */
+  /** Reacts to a message (LOG-8). @throws as {@link publish}. */
   react(id: string, content: ContentInput): Sent {
-    return this.#actions.publish(content, ChatKind.REACTION, id);
+    return this.#publish(content, ChatKind.REACTION, id);
   }
 
-  /** Deletes the content of a message (LOG-7). */
+  /** Deletes the content of a message (LOG-7). @throws as {@link publish}. */
   redact(id: string): Sent {
-    return this.#actions.publish(undefined, ChatKind.REDACTION, id);
+    return this.#publish(undefined, ChatKind.REDACTION, id);
   }
 
   /** Takes a message back that is not settled (PUB-12): the event `entry` tells what became of it. @returns whether there is one. */
@@ -75,7 +105,7 @@ export class Room {
     return this.#actions.cancel(id);
   }
 
-  /** A key was pressed: the others see that the user is typing, for as long as this is called (TYP-3). */
+  /** A key was pressed: the others see that the user is typing, for as long as this is called (TYP-3). Lost while the room is not open. */
   typing(): void {
     this.#actions.type("press");
   }
@@ -90,13 +120,23 @@ export class Room {
     this.#actions.markRead(offset);
   }
 
-  /** Reads a part of the log, the latest by default (HIS-1). @throws UsageError ROOM_NOT_JOINED. */
-  history(options: { before?: number; after?: number; limit?: number } = {}): Promise<HistoryPage> {
+  /** Reads a part of the log, the latest by default (HIS-1). Rejects with a UsageError ROOM_NOT_JOINED while it is not open, CLOSED, OPTION_INVALID; ProtocolError FIELD_INVALID. */
+  async history(options: HistoryOptions = {}): Promise<HistoryPage> {
+    checkHistory(options);
     return this.#actions.history(options);
   }
 
-  /** Sends an event that is not stored to those who are in the room (SIG-1). */
+  /** Sends an event that is not stored to those who are in the room (SIG-1). Lost while the room is not open. @throws UsageError CLOSED. */
   signal(event: string, content?: ContentInput): void {
     this.#actions.signal(event, content);
+  }
+
+  #publish(content: ContentInput | undefined, kind: ChatKind, target: string | undefined): Sent {
+    const state = this.#actions.known()?.state;
+    // A relay may also put the client into a room that the application has left (ROM-6).
+    if (state === "left" || (this.#isGivenUp && state !== "joined")) {
+      throw new UsageError("ROOM_NOT_JOINED", `the room "${this.name}" was left, refused or taken away; join it again first`);
+    }
+    return this.#actions.publish(content, kind, target);
   }
 }

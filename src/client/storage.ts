@@ -4,7 +4,10 @@ import type { StoredEntry, StoredState, StoreOp } from "../delivery/outbox.ts";
 
 /** A place for one session's outbox. One client at a time uses it (SES-2). */
 export interface OutboxStorage {
-  /** All that is stored; nothing at first. MUST be called before {@link write}. */
+  /**
+   * All that is stored; nothing at first. Is called once, before {@link write}. Where another client holds the place, either waits for it,
+   * and the client's commands wait with it, or rejects: then the client refuses everything with OUTBOX_CORRUPT, and sends nothing.
+   */
   load(): Promise<StoredState>;
   /**
    * Carries out the changes, in order. MUST be atomic: after a crash all of them hold, or none. MUST NOT resolve before they are durable.

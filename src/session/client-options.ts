@@ -8,21 +8,22 @@ import type { BatchOptions } from "./client-publisher.ts";
 import type { Random } from "./host.ts";
 import type { FrameCodec } from "./transmit.ts";
 
-/** Times of a client, in ms. */
+/** Times of a client, in ms, up to 2^31−1. A `Client` refuses others by their name. */
 export interface ClientTimes {
-  /** From the opening of a transport to welcome. */
+  /** From the opening of a transport to welcome; at least 1. */
   readonly connectTimeout: number;
-  /** From a request to telling its caller that no answer came. */
+  /** From a request to telling its caller that no answer came; at least 1. */
   readonly requestTimeout: number;
   /** Between two typing frames, and from the last key to the stop. */
   readonly typingThrottle: number;
   readonly typingStop: number;
+  /** How long others see the user typing without a further frame: a whole number from 1 to 60,000 (TYP-1). */
   readonly typingTtl: number;
-  /** Between two frames that say the own presence again. */
+  /** Between two frames that say the own presence again; at least 1. */
   readonly presenceRefresh: number;
   /** Between two receipts of one room. */
   readonly receiptInterval: number;
-  /** Before a failed write to storage is tried again. */
+  /** Before a failed write to storage is tried again; at least 1. */
   readonly storeRetry: number;
 }
 
@@ -50,7 +51,7 @@ export interface ClientSessionOptions {
   readonly features?: readonly string[];
   /** Whether the transport is a byte stream, which does not say the major version (TRN-3). */
   readonly byteStream?: boolean;
-  /** Bytes of chats that the relay may have sent and this client not processed, at least 512 KiB (CRD-5). */
+  /** Bytes of chats that the relay may have sent and this client not processed: a whole number from 512 KiB to 2^53−1 (CRD-5). */
   readonly creditBytes?: number;
   readonly outbox?: Partial<OutboxLimits>;
   readonly batch?: Partial<BatchOptions>;

@@ -1,0 +1,175 @@
+/**
+ * The pump between an engine, a transport, a storage and a clock.
+ *
+ * Law: the engine decides everything. Whatever happens is one input to it; after each input the driver does what the engine says until
+ * it says nothing more, then arms one timer. Nothing happens before the storage is read, and nothing ever where it cannot be read.
+ */
+
+import { UsageError } from "../errors.ts";
+import type { ClientEvent } from "../session/client-events.ts";
+import type { ClientSession } from "../session/client-session.ts";
+import type { Clock } from "../session/host.ts";
+import type { OutboxStorage } from "./storage.ts";
+import type { Connect, Transport, TransportEvents } from "./transport.ts";
+
+/** What a driver connects. */
+export interface DriverOptions {
+  readonly engine: ClientSession;
+  readonly url: string;
+  readonly clock: Clock;
+  readonly connect: Connect;
+  readonly storage: OutboxStorage;
+  /** Told each event of the engine, in order. MUST NOT throw. */
+  readonly onEvent: (event: ClientEvent) => void;
+  /** The engine has nothing more to say for now. MUST NOT throw. */
+  readonly onQuiet: () => void;
+  /** No transport could be made; the engine decides about trying again. */
+  readonly onConnectFailed: (cause: unknown) => void;
+  /** The storage could not be read: nothing will ever happen. */
+  readonly onLoadFailed: (error: UsageError) => void;
+}
+
+type Transmit = NonNullable<ReturnType<ClientSession["pollTransmit"]>>;
+
+/** What stands for a transport that could not be made, until its end is told. */
+const nowhere = (): Transport => ({ send: () => undefined, close: () => undefined });
+
+/** See the head of this file. */
+export class Driver {
+  /** Settles when the storage has answered, also where it could not be read. */
+  readonly ready: Promise<void>;
+  readonly #options: DriverOptions;
+  #loading: "pending" | "done" | UsageError = "pending";
+  #transport: Transport | undefined;
+  #timer: unknown;
+  #isPumping = false;
+
+  constructor(options: DriverOptions) {
+    this.#options = options;
+    this.ready = this.#load();
+  }
+
+  /** Why nothing will ever happen; undefined while it may. */
+  get failure(): UsageError | undefined {
+    return this.#loading instanceof UsageError ? this.#loading : undefined;
+  }
+
+  /** One input, at once: a command that needs no storage. @returns what it returns; what it throws is thrown on. */
+  now<T>(input: (now: number) => T): T {
+    try {
+      return input(this.#options.clock.now());
+    } finally {
+      this.#pump();
+    }
+  }
+
+  /** One input, as soon as the storage is read: at once, where it is. In the order of the calls. @param otherwise - where it cannot be. */
+  do(input: (now: number) => void, otherwise: (failure: UsageError) => void = () => undefined): void {
+    if (this.#loading === "done") this.now(input);
+    else void this.ready.then(() => (this.failure === undefined ? this.now(input) : otherwise(this.failure)));
+  }
+
+  async #load(): Promise<void> {
+    const { engine, storage, onLoadFailed } = this.#options;
+    try {
+      const stored = await storage.load();
+      if (stored.session !== undefined || stored.entries.length > 0) engine.restore(stored);
+      this.#loading = "done";
+    } catch (cause) {
+      const why = "the storage could not be read: nothing is sent, so that nothing is lost";
+      this.#loading = new UsageError("OUTBOX_CORRUPT", why, cause);
+      onLoadFailed(this.#loading);
+    }
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#isPumping || this.#loading !== "done") return;
+    this.#isPumping = true;
+    try {
+      while (this.#turn());
+    } finally {
+      this.#isPumping = false;
+    }
+    this.#options.onQuiet();
+    this.#arm();
+  }
+
+  /** Does what the engine says now. @returns whether it may have more to say. */
+  #turn(): boolean {
+    const { engine, clock, onEvent } = this.#options;
+    let isBusy = false;
+    const ops = engine.pollStore();
+    if (ops !== undefined) this.#write(ops);
+    for (let next = engine.pollTransmit(clock.now()); next !== undefined; next = engine.pollTransmit(clock.now())) {
+      isBusy = true;
+      this.#transmit(next);
+    }
+    for (let event = engine.pollEvent(); event !== undefined; event = engine.pollEvent()) {
+      isBusy = true;
+      onEvent(event);
+    }
+    return isBusy;
+  }
+
+  #arm(): void {
+    const { engine, clock } = this.#options;
+    if (this.#timer !== undefined) clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    const now = clock.now();
+    const at = engine.pollTimeout(now);
+    if (at === undefined) return;
+    this.#timer = clock.setTimer(Math.max(0, at - now), () => {
+      this.#timer = undefined;
+      this.now((due) => engine.handleTimeout(due));
+    });
+  }
+
+  #write(ops: Parameters<OutboxStorage["write"]>[0]): void {
+    const { engine, storage } = this.#options;
+    // A storage that throws at once has failed as one that rejects.
+    const write = async () => storage.write(ops);
+    write().then(
+      () => this.now((now) => engine.handleStored(now)),
+      (cause: unknown) => this.now((now) => engine.handleStoreFailed(cause, now)),
+    );
+  }
+
+  #transmit(transmit: Transmit): void {
+    if (transmit.type === "send") {
+      this.#transport?.send(transmit.data);
+    } else if (transmit.type === "close") {
+      this.#transport?.close(transmit.code, transmit.reason);
+      this.#transport = undefined;
+    } else {
+      this.#open();
+    }
+  }
+
+  #open(): void {
+    const { engine, url, clock, connect, onConnectFailed } = this.#options;
+    let transport: Transport | undefined;
+    // A transport that was given up says nothing any more.
+    const ifCurrent = (input: (now: number) => void) => {
+      if (transport !== undefined && transport === this.#transport) this.now(input);
+    };
+    const events: TransportEvents = {
+      open: (subprotocol) => ifCurrent((now) => engine.handleOpen(subprotocol, now)),
+      message: (data) => ifCurrent((now) => engine.handleMessage(data, now)),
+      close: (code) =>
+        ifCurrent((now) => {
+          this.#transport = undefined;
+          engine.handleClose(code, now);
+        }),
+    };
+    try {
+      transport = connect(url, [engine.codec.subprotocol], events);
+    } catch (cause) {
+      // As WebSocket's constructor does where a page's policy forbids the address.
+      transport = nowhere();
+      clock.setTimer(0, () => events.close(1006));
+      onConnectFailed(cause);
+    }
+    this.#transport = transport;
+  }
+}

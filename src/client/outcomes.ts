@@ -1,0 +1,89 @@
+/**
+ * The promises that a client has given: one for each request, one for each publish, one for each flush.
+ *
+ * Law: what waits for the outbox lives as long as its entries, over any number of ends and starts (PUB-13); what waits for an answer
+ * ends with the client's run at the latest.
+ */
+
+import { type ProtocolError, UsageError } from "../errors.ts";
+import type { EntryChange } from "../session/client-events.ts";
+
+/** Where a message is stored. */
+export interface Stored {
+  readonly offset: number;
+  /** Ms since 1970. */
+  readonly timeMs: number;
+}
+
+/** The two ends of a promise. */
+export interface Settler<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/** See the head of this file. */
+export class Outcomes {
+  readonly #requests: Map<number, Settler<unknown>> = new Map();
+  readonly #flushes: Set<Settler<void>> = new Set();
+  readonly #publishes: Map<string, Settler<Stored>> = new Map();
+
+  /** The engine will answer this request. */
+  request(request: number, settler: Settler<unknown>): void {
+    this.#requests.set(request, settler);
+  }
+
+  answered({ request, result, error }: { request: number; result: unknown; error: ProtocolError | undefined }): void {
+    const settler = this.#requests.get(request);
+    this.#requests.delete(request);
+    if (error === undefined) settler?.resolve(result);
+    else settler?.reject(error);
+  }
+
+  /** Waits for an empty outbox. */
+  flush(settler: Settler<void>): void {
+    this.#flushes.add(settler);
+  }
+
+  flushed(): void {
+    for (const settler of this.#flushes) settler.resolve();
+    this.#flushes.clear();
+  }
+
+  /** A message of this id is being handed over. */
+  publish(id: string): Promise<Stored> {
+    const stored = new Promise<Stored>((resolve, reject) => this.#publishes.set(id, { resolve, reject }));
+    // Who does not look at it must not be ended by it.
+    stored.catch(() => undefined);
+    return stored;
+  }
+
+  /** The message was refused when it was handed over: nobody has its promise. */
+  unpublish(id: string): void {
+    this.#publishes.delete(id);
+  }
+
+  settled({ id, state, offset, timeMs, error }: EntryChange): void {
+    const settler = this.#publishes.get(id);
+    if (settler === undefined) return;
+    if (state === "stored" && offset !== undefined && timeMs !== undefined) settler.resolve({ offset, timeMs });
+    else if (state === "failed" || state === "maybe")
+      settler.reject(error ?? new UsageError("ENTRY_SETTLED", `the message is ${state}`));
+    else if (state === "cancelled") settler.reject(new UsageError("ENTRY_SETTLED", "the message was cancelled"));
+    else return;
+    this.#publishes.delete(id);
+  }
+
+  /** The run is over: nothing answers any more. */
+  ended(error: UsageError): void {
+    for (const settler of this.#requests.values()) settler.reject(error);
+    this.#requests.clear();
+  }
+
+  /** There is no outbox, and will be none. */
+  lost(error: UsageError): void {
+    this.ended(error);
+    for (const settler of [...this.#publishes.values(), ...this.#flushes]) settler.reject(error);
+    this.#publishes.clear();
+    this.#flushes.clear();
+  }
+}

@@ -1,0 +1,62 @@
+/** What the driver does with a transport that was given up, and with inputs while it is at work. */
+
+import { describe, expect, it } from "vitest";
+import type { TransportEvents } from "../../src/client/transport.ts";
+import { binaryCodec } from "../../src/session/transmit.ts";
+import { settle, started, World } from "../support/world.ts";
+
+describe("the driver", () => {
+  it("hears nothing from a transport that was given up, also where it could not be made", async () => {
+    const world = new World();
+    const failures: ("throw" | "hang")[] = ["throw", "hang"];
+    const stale: TransportEvents[] = [];
+    const connect = world.network.connect("ada", () => (transport) => world.relay.accept(transport, { codec: binaryCodec }));
+    const ada = started(
+      world.client("ada", {
+        connect: (url, subprotocols, events) => {
+          const failure = failures.shift();
+          if (failure === "throw") throw new Error("forbidden");
+          if (failure === undefined) return connect(url, subprotocols, events);
+          stale.push(events);
+          return { send: () => undefined, close: () => undefined };
+        },
+      }),
+    );
+    const again = async () => {
+      await ada.close();
+      ada.start();
+    };
+    let errors = 0;
+    ada.on("error", () => errors++);
+    while (errors === 0) await settle();
+    // Before the failure is told.
+    await again();
+    while (stale.length === 0) await settle();
+    await again();
+    await world.pass(100);
+    expect(ada.state).toBe("ready");
+    stale[0]?.close(1006);
+    stale[0]?.open("chappe.v1");
+    stale[0]?.message("x");
+    await world.pass(100);
+    expect(ada.state).toBe("ready");
+    expect(failures).toEqual([]);
+  });
+
+  it("takes commands from listeners, and tells what they cause in order", async () => {
+    const world = new World();
+    const ada = started(world.client("ada"));
+    const told: string[] = [];
+    ada.on("state", ({ state }) => told.push(state));
+    ada.on("welcome", () => {
+      void ada.room("lobby").join();
+      told.push("asked");
+    });
+    ada.on("joined", () => {
+      void ada.close();
+      told.push("closing");
+    });
+    await world.pass(100);
+    expect(told).toEqual(["preparing", "connecting", "authenticating", "ready", "asked", "closing", "closed"]);
+  });
+});
