@@ -191,6 +191,21 @@ async def test_goodbye(fake):
         assert entry.state is State.STORED
 
 
+async def test_a_second_goodbye_replaces_the_first(fake):
+    """GBY-4: its time to drain holds, for a publish that is still in flight."""
+    async with joined(fake.port, "ada") as (_, room, reader):
+        fake.mute = True
+        room.publish("not answered")
+        async with asyncio.timeout(10):
+            while not any(frame.HasField("publish") for frame in fake.received):
+                await asyncio.sleep(0.01)
+        fake.mute = False
+        for drain_ms in (20, 60_000):
+            await peer(fake).send(goodbye=pb.Goodbye(retry=pb.RETRY_AFTER, drain_ms=drain_ms))
+        await asyncio.sleep(0.2)
+        assert not reader.of(events.Disconnected)
+
+
 async def test_session_taken(fake):
     async with joined(fake.port, "ada") as (client, room, reader):
         fake.mute = True
