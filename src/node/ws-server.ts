@@ -9,6 +9,7 @@ import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 import { relayFrameBytes } from "../wire/limits.ts";
 import { boundRequestHeader } from "./header-deadline.ts";
 import { loadWs } from "./load-ws.ts";
+import { Rounds } from "./rounds.ts";
 import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";
 import { WsTransport } from "./ws-transport.ts";
 
@@ -89,6 +90,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
   );
   const rules = { path, origins, subprotocols: [...servers.keys()] };
   const open = new Set<Duplex>();
+  const rounds = new Rounds();
   const header = boundRequestHeader(server, timeoutMs);
   let isAccepting = true;
 
@@ -107,7 +109,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
     chosen?.made.handleUpgrade(request, socket, head, (ws) => {
       open.add(socket);
       socket.once("close", () => open.delete(socket));
-      const transport = new WsTransport(ws, socket);
+      const transport = new WsTransport(ws, socket, rounds);
       try {
         transport.attach(relay.accept(transport, { codec: chosen.codec, headers: headersOf(request) }), timeoutMs);
       } catch (error) {
