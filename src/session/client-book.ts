@@ -114,7 +114,9 @@ export class ClientBook {
 
   /** Joins an open room again: what the broker knows of this producer has to be asked anew (PUB-18). */
   rejoin(room: ClientRoom, now: number): void {
-    if (room.state === "joined") this.attach(room, now);
+    if (room.state !== "joined") return;
+    this.publisher.takeBack(room);
+    this.attach(room, now);
   }
 
   owesReceipt(room: ClientRoom): boolean {

@@ -51,6 +51,11 @@ export class ClientConversation {
     return this.#book.publisher.inFlight;
   }
 
+  /** Whether publishes wait for others to go out with them. */
+  get isWaiting(): boolean {
+    return this.#book.publisher.isWaiting;
+  }
+
   /** Round-trip time, averaged (LIV-3), in ms; undefined before the first pong. */
   get rttMs(): number | undefined {
     return this.#inbox.rttMs;
@@ -307,6 +312,11 @@ export class ClientConversation {
       return createFrame("receipt", { room: room.handle, marks });
     }
     return this.#book.publisher.poll(now);
+  }
+
+  /** The publishes that wait, due or not: what is sent next must not overtake them. */
+  flush(): Frame[] {
+    return this.#book.publisher.flush();
   }
 
   /** A frame of the relay, after welcome, its constraints checked. `bytes`: its size, where it came bare and in binary form. */

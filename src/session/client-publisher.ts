@@ -1,7 +1,8 @@
 /**
  * What a client publishes, from the outbox to the wire and back: the algorithm of PUB-16.
  *
- * Law: entries of one room go out by ascending seq, under stored seqs, inside the window; every answer settles what it names, or gives it back.
+ * Law: entries of one room go out by ascending seq, under stored seqs, inside the window; every answer settles what it names, or gives it back;
+ * what still waits in a batch when its room or connection turns away is given back, and never leaves under an old seq.
  */
 
 import { expandAck } from "../delivery/ack-tracker.ts";
@@ -28,13 +29,20 @@ export const publishOverhead = 64;
 const rejectionBase = 1000;
 const rejectionCap = 30_000;
 
+/** A Publish that waits for others to go out with it. */
+interface Waiting {
+  readonly room: string;
+  readonly seq: number;
+  readonly frame: Frame;
+}
+
 /** The sending side of a client session. */
 export class ClientPublisher {
   readonly #outbox: Outbox;
   readonly #emit: (change: EntryChange) => void;
   readonly #random: () => number;
   readonly #batchOptions: BatchOptions;
-  #batcher: Batcher<Frame>;
+  #batcher: Batcher<Waiting>;
   /** Open rooms that may have something to send, by name; the order in which they take turns. */
   readonly #open: Map<string, ClientRoom> = new Map();
   #limits: SessionLimits | undefined;
@@ -52,6 +60,11 @@ export class ClientPublisher {
   /** Publishes in flight (PUB-10). */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Whether publishes wait for others to go out with them. */
+  get isWaiting(): boolean {
+    return this.#batcher.deadline !== undefined;
   }
 
   /** When a batch, or a room that pauses, is due; undefined: nothing waits for a time. */
@@ -79,6 +92,7 @@ export class ClientPublisher {
     room.pausedUntil = 0;
     room.rejections = 0;
     this.#open.set(room.name, room);
+    this.takeBack(room);
     this.#counted(room, (lane) => {
       for (const entry of lane.open({ epoch, nextSeq })) this.#settle(entry, "doubt", {});
     });
@@ -87,7 +101,14 @@ export class ClientPublisher {
   /** The room is not open any more: nothing of it is in flight. */
   roomClosed(room: ClientRoom): void {
     this.#open.delete(room.name);
+    this.takeBack(room);
     this.#counted(room, (lane) => lane.close());
+  }
+
+  /** What of this room is not on its way yet is given back: something has happened after which it must not go out as it is. */
+  takeBack(room: ClientRoom): void {
+    const [first] = this.#batcher.drop((waiting) => waiting.room === room.name);
+    if (first !== undefined) this.#counted(room, (lane) => lane.giveBack(first.seq));
   }
 
   /** The connection is gone. */
@@ -109,14 +130,18 @@ export class ClientPublisher {
   poll(now: number): Frame | undefined {
     if (this.#limits !== undefined) this.#fill(this.#limits, now);
     const group = this.#batcher.poll(now);
-    if (group === undefined) return undefined;
-    const [only] = group;
-    return group.length === 1 ? only : createFrame("batch", { frames: group });
+    return group === undefined ? undefined : toFrame(group);
+  }
+
+  /** All that waits, due or not: what is sent next must not overtake it (PUB-19, ROM-7). */
+  flush(): Frame[] {
+    return this.#batcher.flush().map(toFrame);
   }
 
   /** Nothing more is published on this connection (GBY-4); what is in flight is still settled. */
   stop(): void {
     this.#limits = undefined;
+    for (const room of this.#open.values()) this.takeBack(room);
   }
 
   #fill(limits: SessionLimits, now: number): void {
@@ -141,7 +166,7 @@ export class ClientPublisher {
         lane.sent(entry, bytes);
         this.#inFlight++;
         this.#bytesInFlight += bytes;
-        this.#batcher.add(frame, encodedSize(frame), now);
+        this.#batcher.add({ room: name, seq: entry.seq, frame }, encodedSize(frame), now);
         this.#emit({ room: name, id: entry.id, state: entry.state });
       }
     }
@@ -207,6 +232,7 @@ export class ClientPublisher {
       });
       return undefined;
     }
+    this.takeBack(room);
     if (error.code === "SEQ_CONFLICT") {
       this.#counted(room, () => lane.conflict());
       return "rejoin";
@@ -268,6 +294,11 @@ export class ClientPublisher {
 /** Whether a Publish that counts so many bytes is above what the relay takes (LIM-1, PUB-10). */
 function isAbove(bytes: number, { contentBytes, windowBytes, frameBytes }: SessionLimits): boolean {
   return bytes - publishOverhead > contentBytes || bytes > windowBytes || bytes > frameBytes;
+}
+
+function toFrame(group: readonly Waiting[]): Frame {
+  const [only] = group;
+  return group.length === 1 && only !== undefined ? only.frame : createFrame("batch", { frames: group.map(({ frame }) => frame) });
 }
 
 function toPublish(entry: OutboxEntry, room: number): Frame {

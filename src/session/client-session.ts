@@ -32,7 +32,8 @@ export class ClientSession {
   readonly #life: ClientLife;
   readonly #conversation: ClientConversation;
   readonly #heartbeat: Heartbeat = new Heartbeat();
-  readonly #transmits: Transmit[] = [];
+  /** What goes out next; `publishes` stands for those that wait for a batch, whatever they are when its turn comes. */
+  readonly #transmits: (Transmit | "publishes")[] = [];
   readonly #events: ClientEvent[] = [];
   readonly #creditWindow: number;
   #token = "";
@@ -112,7 +113,10 @@ export class ClientSession {
 
   /** Ends for good, until {@link start}. */
   stop(now: number): void {
-    this.#life.stop(now, () => this.#send(createFrame("goodbye", { retry: Retry.NEVER })));
+    this.#life.stop(now, () => {
+      this.#sendWaiting();
+      this.#send(createFrame("goodbye", { retry: Retry.NEVER }));
+    });
   }
 
   /**
@@ -205,12 +209,12 @@ export class ClientSession {
 
   /** What is to be done with the transport next; undefined: nothing. */
   pollTransmit(now: number): Transmit | undefined {
-    const waiting = this.#transmits.shift();
+    const waiting = this.#shift();
     if (waiting !== undefined || !this.#life.isWelcome) return waiting;
     const frame = this.#conversation.poll(now);
     if (frame !== undefined) return this.#encode(frame);
     if (this.state === "draining" && this.#conversation.inFlight === 0) this.#life.drained(now);
-    return this.#transmits.shift();
+    return this.#shift();
   }
 
   /** When {@link handleTimeout} is to be called; undefined: nothing waits for a time. */
@@ -299,8 +303,23 @@ export class ClientSession {
     encodeFrame(this.#hello(new Uint8Array(16), 1, token));
   }
 
+  /** Nothing overtakes the publishes that wait, except a pong (LIV-2). */
   #send(frame: Frame): void {
+    if (this.#conversation.isWaiting && frame.body.case !== "pong") this.#transmits.push("publishes");
     this.#transmits.push(this.#encode(frame));
+  }
+
+  #shift(): Transmit | undefined {
+    let next = this.#transmits.shift();
+    while (next === "publishes") {
+      this.#transmits.unshift(...this.#conversation.flush().map((frame) => this.#encode(frame)));
+      next = this.#transmits.shift();
+    }
+    return next;
+  }
+
+  #sendWaiting(): void {
+    for (const frame of this.#conversation.flush()) this.#transmits.push(this.#encode(frame));
   }
 
   #encode(frame: Frame): Transmit {
