@@ -9,11 +9,12 @@ import { expandAck } from "../delivery/ack-tracker.ts";
 import { Batcher } from "../delivery/batcher.ts";
 import type { Lane } from "../delivery/lane.ts";
 import type { Outbox, OutboxEntry } from "../delivery/outbox.ts";
-import { ProtocolError } from "../errors.ts";
+import { ProtocolError, UsageError } from "../errors.ts";
 import { type Ack, ChatKind, createFrame, type ErrorInfo, encodedSize, type Frame } from "../wire/codec.ts";
 import type { SessionLimits } from "../wire/limits.ts";
+import { type BackoffOptions, randomDelay } from "./backoff.ts";
 import { toError } from "./client-convert.ts";
-import type { EntryChange } from "./client-events.ts";
+import type { ClientEvent, EntryChange } from "./client-events.ts";
 import type { ClientRoom } from "./client-room.ts";
 
 /** How frames are put together before they leave (BAT-4). */
@@ -26,8 +27,15 @@ export interface BatchOptions {
 /** Bytes of a Publish beyond its content, at most: room, seq, id, kind, target and their tags. */
 export const publishOverhead = 64;
 
-const rejectionBase = 1000;
-const rejectionCap = 30_000;
+/** What a publisher needs from its conversation. */
+export interface PublisherHost {
+  readonly outbox: Outbox;
+  readonly batch: BatchOptions;
+  readonly backoff: Pick<BackoffOptions, "base" | "cap">;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly emit: (event: ClientEvent) => void;
+}
 
 /** A Publish that waits for others to go out with it. */
 interface Waiting {
@@ -39,9 +47,7 @@ interface Waiting {
 /** The sending side of a client session. */
 export class ClientPublisher {
   readonly #outbox: Outbox;
-  readonly #emit: (change: EntryChange) => void;
-  readonly #random: () => number;
-  readonly #batchOptions: BatchOptions;
+  readonly #host: PublisherHost;
   #batcher: Batcher<Waiting>;
   /** Open rooms that may have something to send, by name; the order in which they take turns. */
   readonly #open: Map<string, ClientRoom> = new Map();
@@ -49,12 +55,10 @@ export class ClientPublisher {
   #inFlight = 0;
   #bytesInFlight = 0;
 
-  constructor(outbox: Outbox, batch: BatchOptions, random: () => number, emit: (change: EntryChange) => void) {
-    this.#outbox = outbox;
-    this.#batchOptions = batch;
-    this.#batcher = new Batcher(batch);
-    this.#random = random;
-    this.#emit = emit;
+  constructor(host: PublisherHost) {
+    this.#host = host;
+    this.#outbox = host.outbox;
+    this.#batcher = new Batcher(host.batch);
   }
 
   /** Publishes in flight (PUB-10). */
@@ -77,7 +81,7 @@ export class ClientPublisher {
   /** Welcome has told the window. */
   welcome(limits: SessionLimits): void {
     this.#limits = limits;
-    const { maxItems, maxBytes, maxDelayMs } = this.#batchOptions;
+    const { maxItems, maxBytes, maxDelayMs } = this.#host.batch;
     // What a batch adds to its frames: a tag and a length for each.
     const room = limits.frameBytes - 16 * limits.batchFrames;
     this.#batcher = new Batcher({
@@ -89,8 +93,7 @@ export class ClientPublisher {
 
   /** The room is open (again), except by an unsolicited `joined` with RESUMED: PUB-8. */
   roomOpened(room: ClientRoom, epoch: number, nextSeq: number): void {
-    room.pausedUntil = 0;
-    room.rejections = 0;
+    room.isExhausted = false;
     this.#open.set(room.name, room);
     this.takeBack(room);
     this.#counted(room, (lane) => {
@@ -113,12 +116,15 @@ export class ClientPublisher {
 
   /** The connection is gone. */
   disconnected(): void {
-    for (const lane of this.#outbox.lanes()) lane.close();
+    for (const lane of [...this.#outbox.lanes()]) {
+      lane.close();
+      this.#outbox.release(lane.room);
+    }
     this.#open.clear();
     this.#limits = undefined;
     this.#inFlight = 0;
     this.#bytesInFlight = 0;
-    this.#batcher = new Batcher(this.#batchOptions);
+    this.#batcher = new Batcher(this.#host.batch);
   }
 
   /** A refresh has succeeded: rooms that waited for it go on. */
@@ -169,6 +175,7 @@ export class ClientPublisher {
         this.#batcher.add({ room: name, seq: entry.seq, frame }, encodedSize(frame), now);
         this.#emit({ room: name, id: entry.id, state: entry.state });
       }
+      this.#checkExhausted(room, lane);
     }
   }
 
@@ -223,7 +230,10 @@ export class ClientPublisher {
     const error = toError(info);
     const seq = Number(info.seq);
     const lane = this.#outbox.lane(room.name);
-    if (!lane.isInFlight(seq)) return undefined;
+    if (!lane.isInFlight(seq)) {
+      this.#outbox.release(room.name);
+      return undefined;
+    }
     const settles = error.processed !== "no" ? "doubt" : error.retry === "never" ? "fail" : undefined;
     if (settles !== undefined) {
       this.#counted(room, () => {
@@ -235,26 +245,39 @@ export class ClientPublisher {
     this.takeBack(room);
     if (error.code === "SEQ_CONFLICT") {
       this.#counted(room, () => lane.conflict());
+      this.#pause(room, error, now);
       return "rejoin";
     }
     if (error.code === "OUT_OF_ORDER" && info.nextSeq > 0n) {
       this.#counted(room, () => lane.expect(Number(info.nextSeq)));
       return undefined;
     }
-    const entry = lane.entries().find((candidate) => candidate.seq === seq);
+    const entry = lane.at(seq);
     this.#counted(room, () => lane.giveBack(seq));
     if (entry !== undefined) this.#emit({ room: room.name, id: entry.id, state: entry.state, error });
-    if (error.code === "ROOM_UNKNOWN") return "rejoin";
-    room.pausedUntil = this.#pause(room, error, now);
-    room.rejections++;
-    return undefined;
+    this.#pause(room, error, now);
+    return error.code === "ROOM_UNKNOWN" ? "rejoin" : undefined;
   }
 
-  #pause(room: ClientRoom, error: ProtocolError, now: number): number {
-    if (error.retry === "reauthenticate") return Number.POSITIVE_INFINITY;
-    if (error.retryAfterMs > 0) return now + error.retryAfterMs;
-    if (error.retry === "now" && room.rejections === 0) return now;
-    return now + this.#random() * Math.min(rejectionCap, rejectionBase * 2 ** Math.min(room.rejections, 30));
+  /** Nothing of the room is sent for a while, longer each time in a row (PUB-16, 5); also where it has to be joined again first. */
+  #pause(room: ClientRoom, error: ProtocolError, now: number): void {
+    room.rejections++;
+    const { backoff, random } = this.#host;
+    if (error.retry === "reauthenticate") room.pausedUntil = Number.POSITIVE_INFINITY;
+    else if (error.retryAfterMs > 0) room.pausedUntil = now + error.retryAfterMs;
+    else if (error.retry === "now" && room.rejections === 1) room.pausedUntil = now;
+    else room.pausedUntil = now + randomDelay(room.rejections, backoff, random);
+  }
+
+  #checkExhausted(room: ClientRoom, lane: Lane): void {
+    if (!lane.isExhausted || room.isExhausted) return;
+    room.isExhausted = true;
+    const error = new UsageError("COUNTER_EXHAUSTED", "the seqs of the room are used up; the session must be replaced (PUB-5)");
+    this.#host.emit({ type: "error", error, room: room.name });
+  }
+
+  #emit(change: EntryChange): void {
+    this.#host.emit({ type: "entry", ...change });
   }
 
   /** Drops an entry that was never sent, or notes the wish (PUB-12). @returns whether there was such an entry. */
@@ -288,6 +311,8 @@ export class ClientPublisher {
     change(lane);
     this.#inFlight += lane.inFlight;
     this.#bytesInFlight += lane.bytesInFlight;
+    this.#checkExhausted(room, lane);
+    this.#outbox.release(room.name);
   }
 }
 
@@ -298,7 +323,9 @@ function isAbove(bytes: number, { contentBytes, windowBytes, frameBytes }: Sessi
 
 function toFrame(group: readonly Waiting[]): Frame {
   const [only] = group;
-  return group.length === 1 && only !== undefined ? only.frame : createFrame("batch", { frames: group.map(({ frame }) => frame) });
+  return group.length === 1 && only !== undefined
+    ? only.frame
+    : createFrame("batch", { frames: group.map(({ frame }) => frame) });
 }
 
 function toPublish(entry: OutboxEntry, room: number): Frame {

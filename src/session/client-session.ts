@@ -50,6 +50,7 @@ export class ClientSession {
     this.#requireHello("");
     const random = () => randomFraction(options.random);
     const times = { ...defaultClientTimes, ...options.times };
+    const backoff = { ...defaultBackoff, ...options.backoff };
     const emit = (event: ClientEvent) => void this.#events.push(event);
     const outbox = new Outbox({ ...defaultOutbox, ...options.outbox });
     this.#ids = new MessageIdGenerator(options.random);
@@ -58,6 +59,7 @@ export class ClientSession {
       outbox,
       times,
       batch: { ...defaultBatch, ...options.batch },
+      backoff,
       random,
       wall: options.wall,
       emit,
@@ -69,7 +71,7 @@ export class ClientSession {
     this.#life = new ClientLife({
       outbox,
       times,
-      backoff: new Backoff({ ...defaultBackoff, ...options.backoff }, random),
+      backoff: new Backoff(backoff, random),
       random: options.random,
       emit,
       transmit: (transmit) => this.#transmits.push(transmit),
@@ -125,8 +127,9 @@ export class ClientSession {
    */
   setToken(token: string, now: number): void {
     this.#requireHello(token);
-    this.#token = token;
+    // This may refuse it too, so it comes before anything is changed.
     if (this.#life.isWelcome) this.#conversation.refresh(token, now);
+    this.#token = token;
     this.#life.unlock(now);
   }
 
@@ -141,10 +144,9 @@ export class ClientSession {
   handleOpen(subprotocol: string, now: number): void {
     if (!this.#life.opened()) return;
     if (subprotocol !== this.codec.subprotocol) {
-      this.#endConnection(
-        new ProtocolError("UNSUPPORTED_VERSION", `the relay speaks "${subprotocol}" (TRN-2)`, { origin: "remote" }),
-        now,
-      );
+      // Nothing is said, for the other side may speak anything (TRN-2, 4).
+      const error = new ProtocolError("UNSUPPORTED_VERSION", `the relay speaks "${subprotocol}" (TRN-2)`, { origin: "remote" });
+      this.#life.failed(error, now, toClose(error));
       return;
     }
     const session = this.#outbox.session;
@@ -156,6 +158,11 @@ export class ClientSession {
   /** A message has come. */
   handleMessage(data: Data, now: number): void {
     if (!this.#life.isConnected) return;
+    // A process that was suspended finds out by this frame: it comes too late (LIV-4).
+    if (this.#heartbeat.isDead(now)) {
+      this.#dead(now);
+      return;
+    }
     this.#heartbeat.heard(now);
     let frame: Frame;
     try {
@@ -178,10 +185,11 @@ export class ClientSession {
     this.#life.handleTimeout(now);
     this.#conversation.handleTimeout(now);
     const alarm = this.#heartbeat.poll(now);
-    if (alarm === "ping") this.#send(createFrame("ping", { timeMs: BigInt(Math.max(0, Math.floor(now))) }));
-    if (alarm === "dead") {
-      this.#endConnection(new ProtocolError("HEARTBEAT_TIMEOUT", "nothing heard from the relay", { origin: "remote" }), now);
-    }
+    if (alarm === "dead") this.#dead(now);
+    if (alarm !== "ping") return;
+    const timeMs = BigInt(Math.max(0, Math.floor(now)));
+    this.#conversation.pinged(timeMs);
+    this.#send(createFrame("ping", { timeMs }));
   }
 
   /** The write that {@link pollStore} gave is done, durably. */
@@ -233,7 +241,10 @@ export class ClientSession {
 
   #handleFrame(frame: Frame, bytes: number | undefined, now: number): void {
     const { body } = frame;
-    if (body.case === "batch") {
+    const violation = body.case === "batch" ? checkFrame(frame) : undefined;
+    if (violation !== undefined) {
+      this.#endConnection(violation, now);
+    } else if (body.case === "batch") {
       for (const inner of body.value.frames) {
         if (this.#life.isWelcome) this.#handleBare(inner, undefined, now);
       }
@@ -263,6 +274,10 @@ export class ClientSession {
     }
   }
 
+  #dead(now: number): void {
+    this.#endConnection(new ProtocolError("HEARTBEAT_TIMEOUT", "nothing heard from the relay", { origin: "remote" }), now);
+  }
+
   #unexpected(what: string, now: number): void {
     this.#endConnection(new ProtocolError("UNEXPECTED_FRAME", `${what} while ${this.state} (FRM-5)`, { origin: "remote" }), now);
   }
@@ -283,7 +298,7 @@ export class ClientSession {
   #endConnection(error: ProtocolError, now: number): void {
     if (!this.#life.isConnected) return;
     this.#send(createFrame("error", fromError(error, "connection")));
-    this.#life.failed(error, now, { type: "close", code: closeCode(error.code, error.retry), reason: error.code });
+    this.#life.failed(error, now, toClose(error));
   }
 
   #hello(session: Uint8Array, attempt: number, token: string): Frame {
@@ -327,6 +342,10 @@ export class ClientSession {
     this.#options.observe?.("out", frame, typeof data === "string" ? encodedSize(frame) : data.length);
     return { type: "send", data };
   }
+}
+
+function toClose(error: ProtocolError): Transmit {
+  return { type: "close", code: closeCode(error.code, error.retry), reason: error.code };
 }
 
 function asProtocolError(error: unknown): ProtocolError {
