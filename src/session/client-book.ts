@@ -83,7 +83,7 @@ export class ClientBook {
 
   /** The relay has told the handle of a room. */
   opened(room: ClientRoom, handle: number): void {
-    this.handles.delete(room.handle);
+    if (room.handle !== handle) this.handles.delete(room.handle);
     room.handle = handle;
     this.handles.set(handle, room);
   }

@@ -18,7 +18,7 @@ import { type ClientInput, type ClientState, nextClientState } from "./transitio
 import type { Transmit } from "./transmit.ts";
 
 /** How this side closes where no error says more. */
-export const ownClose: Transmit = { type: "close", code: 1000, reason: "" };
+const ownClose: Transmit = { type: "close", code: 1000, reason: "" };
 
 /** The close code that says SESSION_TAKEN where no error could (ERR-4). */
 const sessionTaken = closeCode("SESSION_TAKEN");

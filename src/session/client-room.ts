@@ -8,7 +8,7 @@ import { TypingRoster, type TypingSender } from "./typing.ts";
 
 /** How a room is joined. */
 export interface JoinOptions {
-  /** Where to resume, as stored by an earlier run (RES-1). */
+  /** Where to resume, as stored by an earlier run (RES-1): for a room that is not joined yet, or was left. A joined one has its own place. */
   readonly position?: RoomPosition;
   /** Without a usable position: how many of the latest entries come first, 0 to 10,000. */
   readonly tail?: number;

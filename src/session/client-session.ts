@@ -182,11 +182,11 @@ export class ClientSession {
 
   /** Time has passed. Call it at {@link pollTimeout}, or at any other time. */
   handleTimeout(now: number): void {
+    // First of all: a process that was suspended wakes up here (LIV-4).
+    if (this.#heartbeat.isDead(now)) this.#dead(now);
     this.#life.handleTimeout(now);
     this.#conversation.handleTimeout(now);
-    const alarm = this.#heartbeat.poll(now);
-    if (alarm === "dead") this.#dead(now);
-    if (alarm !== "ping") return;
+    if (this.#heartbeat.poll(now) !== "ping") return;
     const timeMs = BigInt(Math.max(0, Math.floor(now)));
     this.#conversation.pinged(timeMs);
     this.#send(createFrame("ping", { timeMs }));

@@ -5,8 +5,8 @@ import { ClientHarness, joinedInit } from "../support/client-harness.ts";
 import { usageCodeOf } from "../support/errors.ts";
 
 const id16 = (n: number) => new Uint8Array(16).fill(n);
-const conflict = { code: 50, retry: 2, scope: 2, processed: 1, room: 1, seq: 1n, nextSeq: 10n };
-const refusal = { scope: 1, processed: 1 };
+const conflict = { code: 50, retry: 2, scope: 2, processed: 1, room: 1, seq: 1n, nextSeq: 10n } as const;
+const refusal = { scope: 1, processed: 1 } as const;
 
 function joining(): ClientHarness {
   const client = new ClientHarness().connect();
@@ -115,6 +115,21 @@ describe("leaving (ROM-7)", () => {
       client.receive("joined", joinedInit(`r${i}`, { room: i })).receive("left", { room: i, code: 43 });
       expect(client.session.rooms.room(`r${i}`)).toBeUndefined();
     }
+  });
+});
+
+describe("rooms that were left", () => {
+  it("are remembered up to a bound, the earliest forgotten first (LIM-6)", () => {
+    const client = new ClientHarness();
+    const use = (name: string) => {
+      client.session.rooms.join(name, {}, client.now);
+      client.session.rooms.leave(name, client.now);
+    };
+    for (let i = 0; i < 1000; i++) use(`r${i}`);
+    use("r0");
+    use("another");
+    const known = ["r0", "r1", "r2", "another"].map((name) => client.session.rooms.room(name)?.state);
+    expect(known).toEqual(["left", undefined, "left", "left"]);
   });
 });
 

@@ -7,7 +7,7 @@ import { ClientHarness } from "../support/client-harness.ts";
 
 const id16 = (n: number) => new Uint8Array(16).fill(n);
 const most = BigInt(Number.MAX_SAFE_INTEGER);
-const refusal = { scope: 1, processed: 1 };
+const refusal = { scope: 1, processed: 1 } as const;
 
 /** Hello is sent. */
 function opened(client = new ClientHarness()): ClientHarness {
@@ -163,7 +163,7 @@ describe("frames that cannot be, or mean nothing", () => {
   });
 
   it("a relay that always says ROOM_UNKNOWN, or SEQ_CONFLICT, is met more and more seldom (PUB-16, 5)", () => {
-    for (const code of [25, 50]) {
+    for (const code of [25, 50] as const) {
       const client = joined();
       client.publish("lobby", "A");
       for (let i = 0; i < 200; i++) {
@@ -179,7 +179,7 @@ describe("frames that cannot be, or mean nothing", () => {
   it("an entry that is cancelled while it is being stored is told once", () => {
     const client = new ClientHarness();
     client.autoStore = false;
-    const input = { room: "a", id: client.session.nextId(1), content: "x", kind: 0, target: new Uint8Array(0) };
+    const input = { room: "a", id: client.session.nextId(1), content: "x", kind: 0, target: new Uint8Array(0) } as const;
     const { id } = client.session.rooms.publish(input);
     client.session.pollStore();
     client.session.rooms.cancel(id);

@@ -9,7 +9,7 @@ const ack = (first: number, ...offsets: number[]) => ({
   offsetDeltas: offsets.map(BigInt),
   timeDeltas: offsets.map(() => 5n),
 });
-const conflict = { code: 50, retry: 2, scope: 2, processed: 1, room: 1 };
+const conflict = { code: 50, retry: 2, scope: 2, processed: 1, room: 1 } as const;
 
 /** The first of these publishes is on its way, the others wait for more. */
 function waiting(...texts: string[]) {
@@ -23,7 +23,7 @@ function waiting(...texts: string[]) {
 
 /** Joins, leaves, goodbyes and the seqs of publishes, in the order in which they left. */
 const order = (client: ClientHarness) =>
-  client.sent.flatMap(({ body }) => {
+  client.sent.flatMap(({ body }): (number | string)[] => {
     if (body.case === "publish") return [Number(body.value.seq)];
     return body.case === "join" || body.case === "leave" || body.case === "goodbye" ? [body.case] : [];
   });
