@@ -52,9 +52,9 @@ const room = {
   /** Wanted; no connection. */
   detached: { attach: "joining", leave: "left" },
   /** The join is sent. */
-  joining: { joined: "joined", refused: "left", leave: "leaving", detach: "detached" },
+  joining: { joined: "joined", refused: "left", left: "left", leave: "leaving", detach: "detached" },
   /** Open. */
-  joined: { joined: "joined", attach: "joining", left: "left", leave: "leaving", detach: "detached" },
+  joined: { joined: "joined", attach: "joining", left: "left", refused: "left", leave: "leaving", detach: "detached" },
   /** The leave is sent. */
   leaving: { joined: "leaving", left: "left", refused: "left", detach: "left" },
   /** Not wanted, refused, or taken away. */
