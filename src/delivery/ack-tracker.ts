@@ -172,10 +172,11 @@ interface OpenRun {
 export class AckCoalescer {
   #runs: AckRun[] = [];
   readonly #open = new Map<number, OpenRun>();
+  #waiting = 0;
 
-  /** Whether there is nothing to flush. */
-  get isEmpty(): boolean {
-    return this.#runs.length === 0;
+  /** How many publishes were added since the last flush. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /**
@@ -191,6 +192,7 @@ export class AckCoalescer {
       this.#open.set(room, open);
       this.#runs.push(open.run);
     }
+    this.#waiting++;
     const { run } = open;
     if (offset === 0) {
       run.offsetDeltas.push(0);
@@ -207,6 +209,7 @@ export class AckCoalescer {
   flush(): AckRun[] {
     const runs = this.#runs;
     this.#runs = [];
+    this.#waiting = 0;
     this.#open.clear();
     return runs;
   }

@@ -2,7 +2,8 @@
  * A relay's side of one connection, without IO: what comes in becomes events for the hub, the hub's commands become what goes out.
  *
  * Law: the state is looked up first (SES-9), then FRM-4, then the frame is acted upon. A client's input never throws; a hub's misuse
- * throws UsageError STATE_INVALID. After the end all commands are passed over: answers race with ends.
+ * throws UsageError STATE_INVALID. After the end all commands are passed over: answers race with ends. Whatever is sent may itself be the
+ * end (CRD-6), so a command sends last; no event follows `closed`.
  */
 
 import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError, UsageError } from "../errors.ts";
@@ -73,7 +74,9 @@ export class ServerSession {
     const port: ReceiverPort = {
       limits: options.limits,
       state: () => this.#state,
-      event: (event) => this.#events.push(event),
+      event: (event) => {
+        if (this.#state !== "closed") this.#events.push(event);
+      },
       error: (error, subject) => this.#error(error, subject),
       end: (error, ref) => this.#end(error, ref),
       grant: (total) => this.#output.grant(total),
@@ -166,10 +169,10 @@ export class ServerSession {
     if (before === "closed") return;
     if (this.#go("accept") === undefined) throw misuse(`accept while ${before}`);
     if (before !== "authenticating") return;
-    this.#output.control(welcomeFrame(acceptance, this.#options, this.#features, this.#wall()));
     this.#timers.clear("auth");
     this.#expireAt(acceptance.expiresInMs ?? 0, now);
     this.#heard(now);
+    this.#output.control(welcomeFrame(acceptance, this.#options, this.#features, this.#wall()));
     for (const frame of this.#held.takeAll()) this.#receiver.receive(frame, now);
   }
 
@@ -197,8 +200,8 @@ export class ServerSession {
     const head = Math.max(info.announced, info.log.head);
     if (info.start === undefined) room.head = Math.max(room.head, head);
     else room.begin(start, head, border);
-    this.#output.control(joinedFrame(info, start));
     this.#output.catchUp(room);
+    this.#output.control(joinedFrame(info, start));
   }
 
   /** The room is closed (ROM-8); the answer to a leave, or with ref 0 unsolicited, with the reason. */
@@ -272,9 +275,9 @@ export class ServerSession {
       this.#end(remote("GOING_AWAY", "the relay is going away"), 0);
       return;
     }
+    if (before !== "authenticating") this.#timers.set("drain", now + options.drainMs);
     this.#output.control(goodbyeFrame(options));
     if (before === "authenticating") this.#endDrain();
-    else this.#timers.set("drain", now + options.drainMs);
   }
 
   /** Ends the connection for a reason of the protocol (ERR-8). */
@@ -359,7 +362,7 @@ export class ServerSession {
 
   /** The goodbye stands in the place of the error (ERR-8). */
   #endDrain(): void {
-    this.#go("close");
+    if (this.#state === "closed" || this.#go("close") === undefined) return;
     this.#output.close(undefined, closeCode("GOING_AWAY", "after"), "GOING_AWAY");
     this.#finish(undefined);
   }
