@@ -71,6 +71,31 @@ describe("the end", () => {
     ]);
   });
 
+  test("of several refreshes the last one that is being decided decides; one that came too late does not (AUT-4)", () => {
+    const accept = (): Engine => {
+      const engine = Engine.authenticating();
+      engine.session.accept({ user: "ada", expiresInMs: 1000 }, engine.now);
+      return engine.send("refresh", { token: "a" }, 1).send("refresh", { token: "b" }, 2).advance(1500);
+    };
+    const no = new ProtocolError("UNAUTHENTICATED", "no");
+    const saved = accept();
+    saved.session.fail(1, no);
+    expect(saved.session.state).toBe("ready");
+    saved.session.refreshed(2, 0, saved.now);
+    expect([saved.errors(), saved.advance(50_000).closed]).toEqual([["UNAUTHENTICATED"], undefined]);
+
+    const early = accept();
+    early.session.refreshed(1, 0, early.now);
+    early.session.fail(2, no);
+    expect(early.session.state).toBe("ready");
+
+    const late = accept();
+    late.send("refresh", { token: "c" }, 3);
+    late.session.fail(2, no);
+    late.session.fail(1, no);
+    expect(late.errors()).toEqual(["UNAUTHENTICATED", "UNAUTHENTICATED", "TOKEN_EXPIRED"]);
+  });
+
   test("goodbye: publishes are rejected retryably, requests refused, then it closes (GBY-2)", () => {
     const engine = Engine.ready();
     const before = engine.publish(1);
