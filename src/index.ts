@@ -49,8 +49,11 @@ export {
   verdicts,
 } from "./errors.ts";
 export { Backoff, type BackoffOptions, defaultBackoff, type EndVerdict } from "./session/backoff.ts";
+export type { ClientConversation, OwnPresence, PublishInput } from "./session/client-conversation.ts";
+export type { ContentInput } from "./session/client-convert.ts";
 export type { ClientEvent, ClientEvents } from "./session/client-events.ts";
 export type { ClientSessionOptions, ClientTimes } from "./session/client-options.ts";
+export type { BatchOptions } from "./session/client-publisher.ts";
 export type { JoinOptions } from "./session/client-room.ts";
 export { ClientSession } from "./session/client-session.ts";
 export type { Clock, Random } from "./session/host.ts";

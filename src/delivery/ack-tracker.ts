@@ -30,11 +30,6 @@ export class AckTracker {
     return this.#bytesInFlight;
   }
 
-  /** The lowest seq in flight. */
-  get lowest(): number | undefined {
-    return this.#seqs[this.#head];
-  }
-
   /** The highest seq in flight. */
   get highest(): number | undefined {
     return this.#seqs.at(-1);
