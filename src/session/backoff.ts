@@ -4,6 +4,7 @@
  */
 
 import type { RetryName } from "../errors.ts";
+import { defaultTimes } from "../wire/limits.ts";
 
 /** Settings; times in ms. */
 export interface BackoffOptions {
@@ -18,7 +19,12 @@ export interface BackoffOptions {
 }
 
 /** The defaults of LIV-6 and LIV-7. */
-export const defaultBackoff: BackoffOptions = { base: 1000, cap: 30_000, breakAfter: 5, breakFor: 60_000 };
+export const defaultBackoff: BackoffOptions = {
+  base: defaultTimes.reconnectBase,
+  cap: defaultTimes.reconnectCap,
+  breakAfter: 5,
+  breakFor: 60_000,
+};
 
 /** The random part of each wait: from 0 to min(c, b × 2^n), n being how often in a row it has failed (LIV-6). */
 export function randomDelay(failures: number, { base, cap }: Pick<BackoffOptions, "base" | "cap">, random: () => number): number {
