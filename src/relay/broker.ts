@@ -175,7 +175,7 @@ export interface BrokerLink {
    * only where nothing was done, and then to all later ones of that producer that wait.
    */
   publish(request: PublishRequest): void;
-  /** Stores an entry of a backend, unless a retained one has its id: then the answer is that one's (PUB-14). Rejects with TARGET_UNKNOWN or FORBIDDEN (LOG-8). */
+  /** Stores an entry of a backend, unless a retained one has its id and sender: then the answer is that one's (PUB-14). Rejects with TARGET_UNKNOWN or FORBIDDEN (LOG-8). */
   append(room: string, entry: BackendEntry): MaybePromise<Stored>;
   /** What the broker expects from a producer, with the log of the same moment. The room MUST be open. */
   producer(room: string, producer: string): MaybePromise<ProducerState>;

@@ -30,7 +30,7 @@ import type { ConnectionInfo, RelayConnection, RelayTransport } from "./transpor
 
 /** An entry that a backend stores (LOG-9). */
 export interface BackendPublish {
-  /** 16 bytes; a new one by default. Give it where the call may be repeated: an id that is retained is not stored twice (PUB-14). */
+  /** 16 bytes; a new one by default. Give it where the call may be repeated: an id of this sender that is retained is not stored twice (PUB-14). */
   readonly id?: Uint8Array;
   /** In whose name; the service itself by default. */
   readonly sender?: string;

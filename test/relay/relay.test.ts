@@ -140,7 +140,7 @@ describe("chat", () => {
     const [ada] = peers as [Peer];
     const { room } = ada.join("lobby");
     const stored = await relay.publish("lobby", { id: id(9), content: "hello", sender: "bot" });
-    expect([stored.offset, await relay.publish("lobby", { id: id(9), content: "hello" })]).toEqual([1, stored]);
+    expect([stored.offset, await relay.publish("lobby", { id: id(9), content: "again", sender: "bot" })]).toEqual([1, stored]);
     expect(ada.take("chat")).toMatchObject([{ offset: 1n, sender: "bot", id: id(9) }]);
     relay.signal({ user: "ada" }, "n", "x");
     relay.signal({ room: "lobby" }, "m");
