@@ -205,7 +205,9 @@ export interface BrokerLink {
 
   /**
    * Claims a session for a connection (SES-3): true where no live one has this attempt or a higher one; then `takeover` is announced on
-   * the user's topic, for the others. @param session - hexadecimal.
+   * the user's topic, for the others. Claims of a session MUST be decided one after the other. The relay follows the user's topic before
+   * it claims, and MUST be told of each takeover by a claim that was decided after its own, be that before its own promise is kept or
+   * after; the promise of the claim that took over SHOULD NOT be kept before. @param session - hexadecimal.
    */
   claim(user: string, session: string, attempt: number): MaybePromise<boolean>;
   /** The connection has ended. A later claim by another attempt is not touched. */

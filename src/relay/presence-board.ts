@@ -114,7 +114,7 @@ export class PresenceBoard {
       failure = { error };
       done();
     };
-    for (const user of users) attempt(() => this.#topics.acquire(userTopic(user)), done, failed);
+    for (const user of users) attempt(() => this.#topics.acquire(userTopic(user)), done, failed, connection.fault);
   }
 
   unwatch(connection: Connection, users: Iterable<string>): void {
@@ -167,6 +167,7 @@ export class PresenceBoard {
         () => this.#topics.acquire(userTopic(user)),
         () => undefined,
         () => undefined,
+        connection.fault,
       );
     }
     watched.watchers.add(connection);

@@ -18,13 +18,14 @@ import {
   userTopic,
   type Watermarks,
 } from "./broker.ts";
+import { checkedContent } from "./checks.ts";
 import { Connection } from "./connection.ts";
 import { Handles } from "./handles.ts";
 import type { Hub } from "./hub.ts";
 import { configOf, type RelayConfig, type RelayOptions } from "./options.ts";
 import { PresenceBoard } from "./presence-board.ts";
+import type { SentPublish } from "./publish-desk.ts";
 import { Room, signalFrame } from "./room.ts";
-import { checkedContent, type SentPublish } from "./room-desk.ts";
 import { Topics } from "./topics.ts";
 import type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";
 
@@ -45,7 +46,7 @@ export interface BackendPublish {
 /** Counts, for metrics. */
 export interface RelayStats {
   readonly connections: number;
-  /** Users that are let in. */
+  /** Users with a connection that is authenticated. */
   readonly users: number;
   /** Rooms in use. */
   readonly rooms: number;
@@ -54,6 +55,9 @@ export interface RelayStats {
   /** Users whose presence is watched. */
   readonly watched: number;
 }
+
+/** Within which time after a revocation a right is looked up again, or gone, in ms: below the 1 s of AUT-8. */
+const revokeMs = 800;
 
 /** See {@link RelayOptions}. */
 export class Relay {
@@ -97,7 +101,7 @@ export class Relay {
       roomUnused: (room) => this.#rooms.get(room.name) === room && this.#rooms.delete(room.name),
       touch: (connection) => this.#touched.add(connection),
       flush: () => this.#flush(),
-      entered: (connection) => this.#entered(connection),
+      identified: (connection) => this.#identified(connection),
       gone: (connection) => this.#gone(connection),
     };
   }
@@ -121,7 +125,8 @@ export class Relay {
       kind = ChatKind.UNSPECIFIED,
       target = new Uint8Array(),
     } = entry;
-    const content = entry.content === undefined ? undefined : checkedContent(fromContent(entry.content));
+    const content =
+      entry.content === undefined ? undefined : checkedContent(fromContent(entry.content), this.#config.limits.contentBytes);
     const frame = createFrame("chat", { offset: 1n, sender, id, kind, target, ...(entry.profile && { profile: entry.profile }) });
     const violation =
       kind === ChatKind.TOMBSTONE ? new ProtocolError("FIELD_INVALID", "kind", { field: "kind" }) : checkFrame(frame);
@@ -136,7 +141,7 @@ export class Relay {
 
   /** Tells all connections of a user, or all in a room, an event of the service (SIG-2). @throws ProtocolError FIELD_INVALID */
   signal(to: { readonly user: string } | { readonly room: string }, name: string, content?: ContentInput): void {
-    const made = content === undefined ? undefined : checkedContent(fromContent(content));
+    const made = content === undefined ? undefined : checkedContent(fromContent(content), this.#config.limits.contentBytes);
     const violation = checkFrame(signalFrame(0, "", name, made).frame);
     if (violation !== undefined) throw violation;
     const topic = "user" in to ? userTopic(to.user) : roomTopic(to.room);
@@ -224,6 +229,7 @@ export class Relay {
   #announced(topic: string, announcement: Announcement): void {
     const name = topic.slice(1);
     if (topic === roomTopic(name)) {
+      if (announcement.type === "close") for (const connection of this.#connections) connection.doubtJoins();
       this.#rooms.get(name)?.onAnnounced(announcement);
       return;
     }
@@ -240,13 +246,10 @@ export class Relay {
         }
         break;
       case "revoke":
-        connection.reauthorize(announcement.room);
+        connection.reauthorize(announcement.room, revokeMs, () => connection.turn());
         break;
       case "kick":
-        if (announcement.room === undefined) connection.end(new ProtocolError("ACCESS_REVOKED", "access was taken away"));
-        for (const seat of connection.seats) {
-          if (seat.room.name === announcement.room) connection.vacate(seat, "ACCESS_REVOKED");
-        }
+        connection.kick(announcement.room);
         break;
       case "signal":
         connection.send(signalFrame(0, announcement.sender, announcement.name, announcement.content));
@@ -270,7 +273,7 @@ export class Relay {
     return room;
   }
 
-  #entered(connection: Connection): void {
+  #identified(connection: Connection): void {
     const own = this.#users.get(connection.user);
     if (own === undefined) this.#users.set(connection.user, new Set([connection]));
     else own.add(connection);

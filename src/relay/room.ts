@@ -32,8 +32,14 @@ export interface Seat {
   readonly room: Room;
   readonly user: string;
   readonly tail: number;
-  readonly mode: "subscribed" | "publishOnly";
+  /** No chats are wanted, whatever the rights (ROM-5). */
+  readonly publishOnly: boolean;
+  /** What the connection was told. */
+  mode: "subscribed" | "publishOnly";
   rights: readonly Right[];
+  /** How often the rights were looked up again, and the latest of those whose answer holds. */
+  asked: number;
+  decided: number;
   /** The epoch that the connection was told last. */
   epoch: number;
   receipts: Detail;
@@ -127,6 +133,14 @@ export class Room {
     this.#seats.set(seat.connection, seated);
     if (before !== undefined) this.release();
     return seated;
+  }
+
+  /** The right to read has come to one that wants chats: the user is a member from now on (ROM-6). */
+  subscribe(seat: Seat): void {
+    if (seat.mode === "subscribed" || this.#seats.get(seat.connection) !== seat) return;
+    this.#arrive(seat.user, seat.connection.profile);
+    seat.mode = "subscribed";
+    Object.assign(seat, this.#details());
   }
 
   /** A connection has left, or is gone. `lost`: without a word, so that it may come back (MBR-3). */
