@@ -24,8 +24,6 @@ const afterEnd: ReadonlySet<ServerEvent["type"]> = new Set(["goodbye", "peerErro
 
 export class Connection implements RelayConnection {
   readonly id: string;
-  /** Users whose presence it gets. */
-  readonly watched: Set<string> = new Set();
   readonly #hub: Hub;
   readonly #transport: RelayTransport;
   readonly #engine: ServerSession;
@@ -148,7 +146,10 @@ export class Connection implements RelayConnection {
 
   /** Rights are looked up again, for one room or all, within so many ms; `then` when all is told (AUT-6, AUT-8). */
   reauthorize(room: string | undefined, withinMs: number, then: () => void): void {
-    this.guard(() => this.#rooms.reauthorize(room, withinMs, then));
+    this.guard(() => {
+      if (room === undefined) this.#hub.presence.review(this);
+      this.#rooms.reauthorize(room, withinMs, then);
+    });
   }
 
   /** The user has to leave this room, or to go altogether (AUT-8). */
@@ -162,6 +163,7 @@ export class Connection implements RelayConnection {
     this.#rooms.doubtJoins();
   }
 
+  /** PRS-6. @throws what the application's hook throws. */
   maySee(user: string): boolean {
     return this.#hub.config.maySee(this.principal, user);
   }
@@ -260,7 +262,7 @@ export class Connection implements RelayConnection {
             this.turn();
           },
           (error) => {
-            this.#engine.fail(ref, this.unavailable("broker", error));
+            this.#engine.fail(ref, this.unavailable("watch", error));
             this.turn();
           },
         );
@@ -311,7 +313,7 @@ export class Connection implements RelayConnection {
     this.#hub.config.log.info("closed", { connection: this.id, user: this.user, code: error?.code });
     this.#rooms.end(this.#farewell);
     this.#hub.presence.ended(this, this.#farewell);
-    this.#hub.presence.unwatch(this, [...this.watched]);
+    this.#hub.presence.forget(this);
     this.#admission.end();
     this.#hub.gone(this);
   }

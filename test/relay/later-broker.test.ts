@@ -203,6 +203,16 @@ describe("a broker that answers later", () => {
     expect(codes(bob.received)).toEqual(["left", "ROOM_UNKNOWN"]);
   });
 
+  test("who is unwatched before the watch is answered is not watched (PRS-8)", async () => {
+    const { relays } = setup();
+    const relay = first(relays);
+    const ada = await join(relay, "ada");
+    ada.send("watch", { users: ["bob", "cyd"] }, 5);
+    ada.send("unwatch", { users: ["bob"] });
+    await quiet();
+    expect([first(ada.take("presence")).marks.length, relay.stats().watched]).toEqual([2, 1]);
+  });
+
   test("a kick reaches who is known but not let in yet", async () => {
     const { relays } = setup();
     const relay = first(relays);

@@ -1,10 +1,11 @@
 /** Access that is taken away, or given, while something is under way: nothing that was allowed before slips through. */
 
 import { describe, expect, test } from "vitest";
-import type { Relay, RelayOptions } from "../../src/relay/index.ts";
+import { type Broker, MemoryBroker, type Relay, type RelayOptions } from "../../src/relay/index.ts";
 import type { RightName } from "../../src/session/client-events.ts";
-import { ChatKind, Right, Verdict } from "../../src/wire/codec.ts";
-import { codes, first, id, type Peer, play, settled } from "./peer.ts";
+import { ChatKind, PresenceState, Right, Verdict } from "../../src/wire/codec.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { codes, fakeRandom, first, id, type Peer, play, settled } from "./peer.ts";
 
 const all: readonly RightName[] = ["read", "publish", "signal"];
 
@@ -227,5 +228,76 @@ describe("revocation", () => {
     const { room } = ada.join("lobby");
     ada.send("publish", { room, seq: 1n, id: id(5), kind: ChatKind.VOID });
     expect([kinds, ada.take("ack").length]).toEqual([[], 1]);
+  });
+});
+
+describe("presence", () => {
+  const busy = (peer: Peer): void => peer.send("presence", { marks: [{ state: PresenceState.BUSY, statusText: "secret" }] });
+
+  test("who may not be seen any more is told as one that does not exist, and seen again when that comes back (PRS-6)", () => {
+    let see = true;
+    const { relay, peers, clock } = play(["ada", "bob"], { maySee: () => see });
+    const [ada, bob] = peers as [Peer, Peer];
+    bob.ask("watch", { users: ["ada", "cyd"] });
+    bob.take("presence");
+    see = false;
+    relay.revoke("bob", "lobby");
+    busy(ada);
+    expect(bob.take("presence")).toMatchObject([{ marks: [{ user: "ada", statusText: "secret" }] }]);
+    clock.advance(5000);
+    relay.revoke("bob");
+    expect(bob.take("presence").flatMap(({ marks }) => marks)).toMatchObject([
+      { user: "ada", state: PresenceState.UNSPECIFIED, statusText: "" },
+      { user: "cyd", state: PresenceState.UNSPECIFIED, statusText: "" },
+    ]);
+    ada.send("presence", { marks: [{ state: PresenceState.AWAY, statusText: "hidden" }] });
+    clock.advance(5000);
+    expect([bob.take("presence"), relay.stats().watched]).toEqual([[], 0]);
+    see = true;
+    bob.ask("refresh", { token: "bob" });
+    clock.advance(5000);
+    expect(bob.take("presence").flatMap(({ marks }) => marks)).toMatchObject([
+      { user: "ada", statusText: "hidden" },
+      { user: "cyd" },
+    ]);
+    bob.send("unwatch", { users: ["ada", "cyd"] });
+    relay.revoke("bob");
+    clock.advance(5000);
+    expect([bob.take("presence"), relay.stats().watched]).toEqual([[], 0]);
+  });
+
+  test("a hook that throws fails the watch, and leaves nothing (PRS-7)", () => {
+    const memory = new MemoryBroker({ clock: new FakeClock(), random: fakeRandom() });
+    const followed = new Set<string>();
+    const broker: Broker = {
+      attach: (sink) => {
+        const link = memory.attach(sink);
+        const [follow, unfollow] = [link.follow.bind(link), link.unfollow.bind(link)];
+        link.follow = (topic) => {
+          followed.add(topic);
+          return follow(topic);
+        };
+        link.unfollow = (topic) => {
+          followed.delete(topic);
+          unfollow(topic);
+        };
+        return link;
+      },
+    };
+    const asked: string[] = [];
+    const maySee = (_: unknown, user: string): boolean => {
+      asked.push(user);
+      if (user === "c") throw new Error("database");
+      return true;
+    };
+    const { relay, peers } = play(["eve"], { broker, maySee, log: { info() {}, warn() {}, error() {} } });
+    const eve = first(peers);
+    expect(codes([eve.ask("watch", { users: ["a", "b", "c"] }), eve.ask("watch", { users: ["a"] })])).toEqual([
+      "UNAVAILABLE",
+      "presence",
+    ]);
+    expect([relay.stats().watched, asked]).toEqual([1, ["a", "b", "c", "a"]]);
+    eve.cut();
+    expect([followed.size, relay.stats().watched]).toEqual([0, 0]);
   });
 });
