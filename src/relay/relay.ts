@@ -117,7 +117,7 @@ export class Relay {
     return connection;
   }
 
-  /** Stores an entry of the service (LOG-9). @throws ProtocolError FIELD_INVALID, TARGET_UNKNOWN, FORBIDDEN, UNAVAILABLE. */
+  /** Stores an entry of the service (LOG-9). @throws ProtocolError FIELD_INVALID, LIMIT_EXCEEDED, TARGET_UNKNOWN, FORBIDDEN, UNAVAILABLE. */
   async publish(room: string, entry: BackendPublish): Promise<Stored> {
     const {
       id = this.#ids.next(this.#config.clock.wall()),
@@ -128,8 +128,9 @@ export class Relay {
     const content =
       entry.content === undefined ? undefined : checkedContent(fromContent(entry.content), this.#config.limits.contentBytes);
     const frame = createFrame("chat", { offset: 1n, sender, id, kind, target, ...(entry.profile && { profile: entry.profile }) });
-    const violation =
-      kind === ChatKind.TOMBSTONE ? new ProtocolError("FIELD_INVALID", "kind", { field: "kind" }) : checkFrame(frame);
+    // An entry of a backend is held to what a client's publish is (ENC-8, LOG-9).
+    const publish = createFrame("publish", { room: 1, seq: 1n, id, kind, target, ...(content !== undefined && { content }) });
+    const violation = checkFrame(publish) ?? checkFrame(frame);
     if (violation !== undefined) throw violation;
     const named = checkFrame(createFrame("join", { name: room }));
     if (named !== undefined) throw named;
@@ -139,7 +140,7 @@ export class Relay {
     return stored;
   }
 
-  /** Tells all connections of a user, or all in a room, an event of the service (SIG-2). @throws ProtocolError FIELD_INVALID */
+  /** Tells all connections of a user, or all in a room, an event of the service (SIG-2). @throws ProtocolError FIELD_INVALID, LIMIT_EXCEEDED */
   signal(to: { readonly user: string } | { readonly room: string }, name: string, content?: ContentInput): void {
     const made = content === undefined ? undefined : checkedContent(fromContent(content), this.#config.limits.contentBytes);
     const violation = checkFrame(signalFrame(0, "", name, made).frame);

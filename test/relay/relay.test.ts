@@ -156,6 +156,27 @@ describe("chat", () => {
     await expect(relay.publish("lobby", { kind: ChatKind.TOMBSTONE })).rejects.toMatchObject({ code: "FIELD_INVALID" });
     expect(() => relay.signal({ user: "ada" }, "")).toThrow(ProtocolError);
   });
+
+  test("what the service says is held to what a client may say (ENC-8, LIM-3)", async () => {
+    const long = "x".repeat(1100);
+    const { relay, peers } = play(["ada"], {
+      limits: { contentBytes: 1024 },
+      log: { info() {}, warn() {}, error() {} },
+      onPublish: (_, { kind }) => ({ content: kind === "redaction" ? "why" : long }),
+    });
+    const ada = first(peers);
+    const { room } = ada.join("lobby");
+    await relay.publish("lobby", { content: "x".repeat(1000), id: id(1), sender: "ada" });
+    await expect(relay.publish("lobby", { content: long })).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+    const redaction = { kind: ChatKind.REDACTION, target: id(1) };
+    await expect(relay.publish("lobby", { ...redaction, content: "why" })).rejects.toMatchObject({ code: "FIELD_INVALID" });
+    await expect(relay.publish("lobby", { kind: ChatKind.VOID })).rejects.toMatchObject({ code: "FIELD_INVALID" });
+    expect(() => relay.signal({ room: "lobby" }, "big", long)).toThrow("too long");
+    // What the application has made of a publish does not become valid when it is sent again: it is final (PUB-11).
+    ada.publish(room, 1);
+    ada.publish(room, 2, 2, { ...redaction, content: undefined } as never);
+    expect([ada.errors(), ada.offsets()]).toEqual([["LIMIT_EXCEEDED", "FIELD_INVALID"], [1]]);
+  });
 });
 
 describe("pressure", () => {
