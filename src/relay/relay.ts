@@ -80,6 +80,8 @@ export class Relay {
     | { readonly type: "closed" } = {
     type: "open",
   };
+  /** Whether the relay is still attached to the broker. */
+  #membership: "attached" | "left" = "attached";
   #drained: (() => void)[] = [];
   #accepted = 0;
 
@@ -182,12 +184,11 @@ export class Relay {
     if (this.#state.type === "closed") return;
     this.#state = { type: "closed" };
     for (const connection of this.#connections) connection.end(new ProtocolError("GOING_AWAY", "the relay is closed"));
+    // Within a callback of a connection the flush that is under way goes on with the others.
     this.#flush();
-    for (const room of this.#rooms.values()) room.dispose();
-    this.#presence.dispose();
-    this.#link.detach();
   }
 
+  /** Counts of this relay alone, as they are now. */
   stats(): RelayStats {
     return {
       connections: this.#connections.size,
@@ -293,6 +294,15 @@ export class Relay {
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 
+  /** The relay is closed, and all connections have ended. */
+  #leave(): void {
+    if (this.#membership === "left") return;
+    this.#membership = "left";
+    for (const room of this.#rooms.values()) room.dispose();
+    this.#presence.dispose();
+    this.#link.detach();
+  }
+
   #flush(): void {
     if (this.#flushing === "busy") return;
     this.#flushing = "busy";
@@ -308,5 +318,6 @@ export class Relay {
     } finally {
       this.#flushing = "idle";
     }
+    if (this.#state.type === "closed") this.#leave();
   }
 }

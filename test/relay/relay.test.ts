@@ -179,6 +179,20 @@ describe("chat", () => {
   });
 });
 
+test("a relay that is closed within a callback leaves no timer of its own", () => {
+  let relay: Relay | undefined;
+  const made = play(["ada", "bob"], { onSignal: () => relay?.close() });
+  relay = made.relay;
+  for (const peer of made.peers) {
+    peer.join("lobby");
+    peer.send("presence", { marks: [{ state: PresenceState.ONLINE }] });
+  }
+  first(made.peers).send("signal", { name: "x" });
+  expect(made.peers.map(({ closed }) => closed?.reason)).toEqual(["GOING_AWAY", "GOING_AWAY"]);
+  // One is the broker's own: it forgets when users were last seen (PRS-7).
+  expect([relay.stats().connections, made.clock.pending]).toEqual([0, 1]);
+});
+
 describe("pressure", () => {
   test("credit stops chats and nothing else, and no byte more is sent (CRD)", () => {
     const { relay, peers } = play(["ada"]);
