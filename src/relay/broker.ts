@@ -199,6 +199,7 @@ export interface BrokerLink {
    * of a `seen` value only the former holds.
    */
   put(topic: string, key: string, value: RegistryValue, ttlMs: number | undefined): void;
+  /** The key goes at once, whoever has set it; `changed` is told where it was there. */
   remove(topic: string, key: string): void;
   /** Tells all relays that follow the topic, this one included if it does. Nothing is kept. */
   announce(topic: string, announcement: Announcement): void;
