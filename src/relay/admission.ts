@@ -13,7 +13,7 @@ import { type CheckedPrincipal, checkedPrincipal } from "./checks.ts";
 import type { Connection } from "./connection.ts";
 import type { Hub } from "./hub.ts";
 import { attempt, Deadlines } from "./later.ts";
-import { authenticationCodes, type Principal } from "./options.ts";
+import { authenticationCodes, type Principal, revokeMs } from "./options.ts";
 
 export class Admission {
   readonly #hub: Hub;
@@ -93,7 +93,7 @@ export class Admission {
         }
         inTime();
         this.#who = who;
-        this.#connection.reauthorize(undefined, endsAt - clock.now(), () =>
+        this.#connection.reauthorize(undefined, Math.max(revokeMs, endsAt - clock.now()), () =>
           answer(() => this.#engine.refreshed(ref, who.expiresInMs, clock.now())),
         );
       },

@@ -206,3 +206,6 @@ export const authenticationCodes: ReadonlySet<ErrorCodeName> = new Set([
   "RATE_LIMITED",
   "UNAVAILABLE",
 ]);
+
+/** Within which time after a revocation a right is looked up again, or gone, in ms: below the 1 s of AUT-8. */
+export const revokeMs = 800;

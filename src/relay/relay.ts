@@ -22,7 +22,7 @@ import { checkedContent } from "./checks.ts";
 import { Connection } from "./connection.ts";
 import { Handles } from "./handles.ts";
 import type { Hub } from "./hub.ts";
-import { configOf, type RelayConfig, type RelayOptions } from "./options.ts";
+import { configOf, type RelayConfig, type RelayOptions, revokeMs } from "./options.ts";
 import { PresenceBoard } from "./presence-board.ts";
 import type { SentPublish } from "./publish-desk.ts";
 import { Room, signalFrame } from "./room.ts";
@@ -55,9 +55,6 @@ export interface RelayStats {
   /** Users whose presence is watched. */
   readonly watched: number;
 }
-
-/** Within which time after a revocation a right is looked up again, or gone, in ms: below the 1 s of AUT-8. */
-const revokeMs = 800;
 
 /** See {@link RelayOptions}. */
 export class Relay {

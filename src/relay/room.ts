@@ -138,8 +138,9 @@ export class Room {
   /** The right to read has come to one that wants chats: the user is a member from now on (ROM-6). */
   subscribe(seat: Seat): void {
     if (seat.mode === "subscribed" || this.#seats.get(seat.connection) !== seat) return;
-    this.#arrive(seat.user, seat.connection.profile);
+    // First, for what comes of the arrival may end here again.
     seat.mode = "subscribed";
+    this.#arrive(seat.user, seat.connection.profile);
     this.#seats.detail(seat, this.#details());
   }
 

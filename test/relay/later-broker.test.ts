@@ -137,6 +137,28 @@ describe("a broker that answers later", () => {
     expect([ada.offsets(), ada.take("ack").length]).toEqual([[1], 1]);
   });
 
+  test("a room whose log changes while it is opened is joined all the same (LOG-3)", async () => {
+    for (let wait = 0; wait < 12; wait++) {
+      const { relays, broker } = setup();
+      const opener = new Relay({
+        broker: broker.memory,
+        clock: new FakeClock(),
+        random: fakeRandom(),
+        authenticate: () => ({ user: "x" }),
+      });
+      Peer.ready(opener, "x").join("lobby");
+      const ada = new Peer(first(relays));
+      ada.hello("ada");
+      await quiet();
+      ada.received.length = 0;
+      ada.send("join", { name: "lobby" }, 7);
+      for (let i = 0; i < wait; i++) await Promise.resolve();
+      broker.memory.reset("lobby");
+      await quiet();
+      expect([wait, codes(ada.received)[0]]).toEqual([wait, "joined"]);
+    }
+  });
+
   test("publishes before a leave are settled before left; a join waits for its turn", async () => {
     const { relays } = setup();
     const ada = await join(first(relays), "ada");

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { type Broker, MemoryBroker, type Relay, type RelayOptions } from "../../src/relay/index.ts";
 import type { RightName } from "../../src/session/client-events.ts";
-import { ChatKind, PresenceState, Right, Verdict } from "../../src/wire/codec.ts";
+import { ChatKind, Detail, PresenceState, Right, Verdict } from "../../src/wire/codec.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { codes, fakeRandom, first, id, type Peer, play, settled } from "./peer.ts";
 
@@ -155,6 +155,20 @@ describe("revocation", () => {
     expect(ada.take("members").at(-1)).toMatchObject({ count: 2, entered: [{ user: "bob" }] });
     bob.publish(room, 2, 5);
     expect(bob.take("ack")).toMatchObject([{ firstSeq: 2n }]);
+  });
+
+  test("the right to read may come where the room grows beyond its bound by it (MBR-2)", () => {
+    let answer: Answer = ["publish"];
+    const { ada, bob, relay, clock } = ask(() => answer, { detailBound: 1 });
+    ada.join("lobby");
+    bob.join("lobby");
+    answer = all;
+    relay.revoke("bob");
+    clock.advance(500);
+    expect(bob.take("joined").at(-1)).toMatchObject({ verdict: Verdict.RESUMED, count: 2, roster: Detail.COUNTS });
+    bob.send("goodbye", {});
+    clock.advance(1000);
+    expect(ada.take("members").at(-1)).toMatchObject({ count: 1 });
   });
 
   test("a client that wants no chats gets none, also with the right to read (ROM-5)", () => {
