@@ -4,7 +4,9 @@ import type { Data } from "../session/transmit.ts";
 
 /** What a transport tells. Nothing after `close`. */
 export interface TransportEvents {
+  /** The transport is open: once, before any message. `subprotocol`: the one that the relay has chosen; empty where it chose none (TRN-2). */
   open(subprotocol: string): void;
+  /** A message has come, whole, in the order of sending: bytes, or the text of a text message. */
   message(data: Data): void;
   /** `code`: the WebSocket close code, 1006 where there is none. Also tells that the transport could not be opened. */
   close(code: number): void;

@@ -178,7 +178,7 @@ export interface BrokerLink {
    * only where nothing was done, and then to all later ones of that producer that wait.
    */
   publish(request: PublishRequest): void;
-  /** Stores an entry of a backend, unless a retained one has its id: then the answer is that one's (PUB-14). Rejects with TARGET_UNKNOWN or FORBIDDEN (LOG-8). */
+  /** Stores an entry of a backend, unless a retained one has its id and sender: then the answer is that one's (PUB-14). Rejects with TARGET_UNKNOWN or FORBIDDEN (LOG-8). */
   append(room: string, entry: BackendEntry): MaybePromise<Stored>;
   /** What the broker expects from a producer, with the log of the same moment. The room MUST be open. */
   producer(room: string, producer: string): MaybePromise<ProducerState>;
@@ -202,13 +202,16 @@ export interface BrokerLink {
    * of a `seen` value only the former holds.
    */
   put(topic: string, key: string, value: RegistryValue, ttlMs: number | undefined): void;
+  /** The key goes at once, whoever has set it; `changed` is told where it was there. */
   remove(topic: string, key: string): void;
   /** Tells all relays that follow the topic, this one included if it does. Nothing is kept. */
   announce(topic: string, announcement: Announcement): void;
 
   /**
    * Claims a session for a connection (SES-3): true where no live one has this attempt or a higher one; then `takeover` is announced on
-   * the user's topic, for the others. @param session - hexadecimal.
+   * the user's topic, for the others. Claims of a session MUST be decided one after the other. The relay follows the user's topic before
+   * it claims, and MUST be told of each takeover by a claim that was decided after its own, be that before its own promise is kept or
+   * after; the promise of the claim that took over SHOULD NOT be kept before. @param session - hexadecimal.
    */
   claim(user: string, session: string, attempt: number): MaybePromise<boolean>;
   /** The connection has ended. A later claim by another attempt is not touched. */

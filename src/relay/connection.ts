@@ -5,35 +5,32 @@
 
 import { type ErrorCodeName, ProtocolError } from "../errors.ts";
 import { toContent } from "../session/client-convert.ts";
-import type { Delivery, HelloInfo, PublishOutcome, PublishTicket, ServerEvent } from "../session/server-events.ts";
+import type { Delivery, PublishOutcome, PublishTicket, ServerEvent } from "../session/server-events.ts";
 import type { DrainOptions } from "../session/server-options.ts";
 import { ServerSession } from "../session/server-session.ts";
 import type { Data, SharedFrame } from "../session/transmit.ts";
-import type { Profile } from "../wire/codec.ts";
-import { roomTopic, userTopic } from "./broker.ts";
+import { type Profile, Right } from "../wire/codec.ts";
+import { Admission } from "./admission.ts";
+import { roomTopic } from "./broker.ts";
 import type { Hub } from "./hub.ts";
-import { attempt } from "./later.ts";
-import { authenticationCodes, type Principal } from "./options.ts";
+import type { Principal } from "./options.ts";
+import { PublishDesk } from "./publish-desk.ts";
 import type { Room, Seat } from "./room.ts";
-import { checkedProfile, RoomDesk } from "./room-desk.ts";
+import { RoomDesk } from "./room-desk.ts";
 import type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";
+
+/** Events that count also once the connection has ended. */
+const afterEnd: ReadonlySet<ServerEvent["type"]> = new Set(["goodbye", "peerError", "forgotten", "closed"]);
 
 export class Connection implements RelayConnection {
   readonly id: string;
-  /** Users whose presence it gets. */
-  readonly watched: Set<string> = new Set();
   readonly #hub: Hub;
   readonly #transport: RelayTransport;
-  readonly #info: ConnectionInfo;
   readonly #engine: ServerSession;
+  readonly #admission: Admission;
   readonly #rooms: RoomDesk;
+  readonly #publishing: PublishDesk;
   #timer: { readonly at: number; readonly handle: unknown } | undefined;
-  #hello: HelloInfo | undefined;
-  #session = "";
-  #principal: Principal | undefined;
-  #profile: Profile | undefined;
-  /** What has to be undone at the end, step by step. */
-  #stage: "new" | "following" | "claimed" | "entered" = "new";
   #farewell: "graceful" | "lost" = "lost";
 
   constructor(hub: Hub, id: string, transport: RelayTransport, info: ConnectionInfo) {
@@ -41,7 +38,6 @@ export class Connection implements RelayConnection {
     this.id = id;
     this.#hub = hub;
     this.#transport = transport;
-    this.#info = info;
     this.#engine = new ServerSession({
       codec: info.codec,
       limits,
@@ -51,7 +47,9 @@ export class Connection implements RelayConnection {
       chatQueueBytes,
       ...(info.requireMajor !== undefined && { requireMajor: info.requireMajor }),
     });
+    this.#admission = new Admission(hub, this, this.#engine, info.headers ?? new Map());
     this.#rooms = new RoomDesk(hub, this, this.#engine);
+    this.#publishing = new PublishDesk(hub, this, this.#engine, (handle) => this.#rooms.seat(handle));
     this.#engine.handleOpen(clock.now());
   }
 
@@ -61,30 +59,31 @@ export class Connection implements RelayConnection {
 
   /** User id; empty before authentication. */
   get user(): string {
-    return this.#principal?.user ?? "";
+    return this.#admission.principal?.user ?? "";
   }
 
   get profile(): Profile | undefined {
-    return this.#profile;
+    return this.#admission.profile;
   }
 
   /** Hexadecimal; of fixed length. */
   get session(): string {
-    return this.#session;
+    return this.#admission.session;
   }
 
   get attempt(): number {
-    return this.#hello?.attempt ?? 0;
+    return this.#admission.attempt;
   }
 
   /** The session comes first: it has one length, so that no two producers have one name. */
   get producer(): string {
-    return this.#session + this.user;
+    return this.session + this.user;
   }
 
   get principal(): Principal {
-    if (this.#principal === undefined) throw new Error("not authenticated");
-    return this.#principal;
+    const { principal } = this.#admission;
+    if (principal === undefined) throw new Error("not authenticated");
+    return principal;
   }
 
   get seats(): readonly Seat[] {
@@ -92,45 +91,45 @@ export class Connection implements RelayConnection {
   }
 
   handleMessage(data: Data): void {
-    this.#engine.handleMessage(data, this.#now());
-    this.#turn();
+    this.guard(() => this.#engine.handleMessage(data, this.#now()));
+    this.turn();
   }
 
   handleWritable(): void {
-    this.#turn();
+    this.turn();
   }
 
   handleClose(): void {
-    this.#engine.handleClose(this.#now());
-    this.#turn();
+    this.guard(() => this.#engine.handleClose(this.#now()));
+    this.turn();
   }
 
   handleFault(error: ProtocolError): void {
-    this.#engine.handleFault(error);
-    this.#turn();
+    this.guard(() => this.#engine.handleFault(error));
+    this.turn();
   }
 
   deliver(room: Room, delivery: Delivery): void {
-    this.#engine.deliver(room.handle, delivery);
+    this.guard(() => this.#engine.deliver(room.handle, delivery));
     this.#hub.touch(this);
   }
 
   send(frame: SharedFrame): void {
-    this.#engine.send(frame, this.#now());
+    this.guard(() => this.#engine.send(frame, this.#now()));
     this.#hub.touch(this);
   }
 
   settle(ticket: PublishTicket, outcome: PublishOutcome): void {
-    this.#engine.settle(ticket, outcome);
+    this.guard(() => this.#engine.settle(ticket, outcome));
     this.#hub.touch(this);
   }
 
   tellJoined(seat: Seat, why: "reset" | "update"): void {
-    this.#rooms.tellJoined(seat, why);
+    this.guard(() => this.#rooms.tellJoined(seat, why));
   }
 
   vacate(seat: Seat, code: ErrorCodeName): void {
-    this.#rooms.vacate(seat, code);
+    this.guard(() => this.#rooms.vacate(seat, code));
   }
 
   drain(options: DrainOptions): void {
@@ -142,14 +141,29 @@ export class Connection implements RelayConnection {
   end(error: ProtocolError): void {
     if (error.code === "ACCESS_REVOKED") this.#farewell = "graceful";
     this.#engine.end(error);
-    this.#turn();
+    this.turn();
   }
 
-  /** Rights are looked up again (AUT-8). */
-  reauthorize(room: string | undefined): void {
-    this.#rooms.reauthorize(room, () => this.#turn());
+  /** Rights are looked up again, for one room or all, within so many ms; `then` when all is told (AUT-6, AUT-8). */
+  reauthorize(room: string | undefined, withinMs: number, then: () => void): void {
+    this.guard(() => {
+      if (room === undefined) this.#hub.presence.review(this);
+      this.#rooms.reauthorize(room, withinMs, then);
+    });
   }
 
+  /** The user has to leave this room, or to go altogether (AUT-8). */
+  kick(room: string | undefined): void {
+    if (room === undefined) this.end(new ProtocolError("ACCESS_REVOKED", "access was taken away"));
+    else this.guard(() => this.#rooms.kick(room));
+  }
+
+  /** A room is closed for all: joins that are under way are asked about again (ROM-8). */
+  doubtJoins(): void {
+    this.#rooms.doubtJoins();
+  }
+
+  /** PRS-6. @throws what the application's hook throws. */
   maySee(user: string): boolean {
     return this.#hub.config.maySee(this.principal, user);
   }
@@ -166,6 +180,21 @@ export class Connection implements RelayConnection {
     this.#hub.config.log.error("fault", { connection: this.id, error });
     this.#engine.end(new ProtocolError("INTERNAL", "the service failed"));
     this.#hub.touch(this);
+  }
+
+  /** What was thrown where nobody can catch it: in a promise's continuation. */
+  readonly fault = (error: unknown): void => {
+    this.crash(error);
+    this.#hub.flush();
+  };
+
+  /** A fault in this ends the connection, and does not reach the caller: the broker, a transport, a timer. */
+  guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.crash(error);
+    }
   }
 
   /** Does all that there is to do, as the law of this file says. */
@@ -190,15 +219,17 @@ export class Connection implements RelayConnection {
   }
 
   #on(event: ServerEvent): void {
+    // What waited when the connection ended is done no more: it may have ended because nothing is allowed any more.
+    if (this.isClosed && !afterEnd.has(event.type)) return;
     switch (event.type) {
       case "hello":
-        return this.#onHello(event.hello);
+        return this.#admission.hello(event.hello);
       case "join":
         return this.#rooms.join(event);
       case "leave":
         return this.#rooms.leave(event);
       case "publish":
-        return this.#rooms.publish(event);
+        return this.#publishing.publish(event);
       case "history":
         return this.#rooms.history(event);
       case "read":
@@ -206,12 +237,12 @@ export class Connection implements RelayConnection {
       case "forgotten":
         return this.#rooms.forget(event.room);
       case "receipt": {
-        const seat = this.#rooms.seat(event.room);
+        const seat = this.#signalling(event.room);
         if (seat !== undefined) this.#hub.link.receipt(seat.room.name, this.user, event);
         return;
       }
       case "typing": {
-        const seat = this.#rooms.seat(event.room);
+        const seat = this.#signalling(event.room);
         const { ttlMs } = event;
         if (seat !== undefined) this.#hub.link.announce(roomTopic(seat.room.name), { type: "typing", user: this.user, ttlMs });
         return;
@@ -228,18 +259,18 @@ export class Connection implements RelayConnection {
           users,
           (marks) => {
             this.#engine.snapshot(ref, marks);
-            this.#turn();
+            this.turn();
           },
           (error) => {
-            this.#engine.fail(ref, this.unavailable("broker", error));
-            this.#turn();
+            this.#engine.fail(ref, this.unavailable("watch", error));
+            this.turn();
           },
         );
       }
       case "unwatch":
         return this.#hub.presence.unwatch(this, event.users);
       case "refresh":
-        return this.#onRefresh(event.ref, event.token);
+        return this.#admission.refresh(event.ref, event.token);
       case "goodbye":
         return this.#onGoodbye();
       case "peerError":
@@ -249,88 +280,10 @@ export class Connection implements RelayConnection {
     }
   }
 
-  #onHello(hello: HelloInfo): void {
-    const { token, agent } = hello;
-    this.#hello = hello;
-    this.#session = Array.from(hello.session, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    attempt(
-      () => this.#hub.config.authenticate({ token, agent, headers: this.#info.headers ?? new Map() }),
-      (principal) => this.#identified(principal),
-      (error) => this.#refuse(error),
-    );
-  }
-
-  #identified(principal: Principal): void {
-    if (this.isClosed) return;
-    try {
-      this.#profile = checkedProfile(principal.user, principal.profile);
-    } catch (error) {
-      return this.#refuse(error);
-    }
-    this.#principal = principal;
-    this.#stage = "following";
-    const topic = userTopic(principal.user);
-    attempt(
-      () => this.#hub.topics.acquire(topic),
-      () =>
-        attempt(
-          () => (this.isClosed ? false : this.#hub.link.claim(principal.user, this.#session, this.attempt)),
-          (claimed) => this.#claimed(principal, claimed),
-          (error) => this.#refuse(error),
-        ),
-      (error) => this.#refuse(error),
-    );
-  }
-
-  #claimed(principal: Principal, claimed: boolean): void {
-    if (this.isClosed) {
-      if (claimed) this.#hub.link.release(principal.user, this.#session, this.attempt);
-      return;
-    }
-    if (!claimed) return this.end(new ProtocolError("SESSION_TAKEN", "another connection of this session is alive"));
-    this.#stage = "entered";
-    this.#hub.entered(this);
-    this.#engine.accept({ user: principal.user, profile: this.#profile, expiresInMs: principal.expiresInMs }, this.#now());
-    this.#hub.config.log.info("welcome", { connection: this.id, user: principal.user, agent: this.#hello?.agent });
-    this.#turn();
-  }
-
-  #refuse(error: unknown): void {
-    this.#engine.fail(0, this.#authenticationError(error));
-    this.#turn();
-  }
-
-  #authenticationError(error: unknown): ProtocolError {
-    return error instanceof ProtocolError && authenticationCodes.has(error.code)
-      ? error
-      : this.unavailable("authenticate", error);
-  }
-
-  /** AUT-5, AUT-6. */
-  #onRefresh(ref: number, token: string): void {
-    const failed = (error: ProtocolError): void => {
-      this.#engine.fail(ref, error);
-      this.#turn();
-    };
-    attempt(
-      () => this.#hub.config.authenticate({ token, agent: this.#hello?.agent ?? "", headers: this.#info.headers ?? new Map() }),
-      (principal) => {
-        if (this.isClosed) return;
-        if (principal.user !== this.user)
-          return failed(new ProtocolError("PRINCIPAL_CHANGED", "the token is of another principal"));
-        try {
-          this.#profile = checkedProfile(principal.user, principal.profile);
-        } catch (error) {
-          return failed(this.unavailable("authenticate", error));
-        }
-        this.#principal = principal;
-        this.#rooms.reauthorize(undefined, () => {
-          this.#engine.refreshed(ref, principal.expiresInMs ?? 0, this.#now());
-          this.#turn();
-        });
-      },
-      (error) => failed(this.#authenticationError(error)),
-    );
+  /** The room, if it is still open, and the right still there: both may have gone since the frame was received (AUT-8). */
+  #signalling(handle: number): Seat | undefined {
+    const seat = this.#rooms.seat(handle);
+    return seat?.rights.includes(Right.SIGNAL) ? seat : undefined;
   }
 
   /** SIG-2. */
@@ -344,7 +297,7 @@ export class Connection implements RelayConnection {
       }
       return;
     }
-    const seat = this.#rooms.seat(room);
+    const seat = this.#signalling(room);
     if (seat === undefined) return;
     link.announce(roomTopic(seat.room.name), { type: "signal", sender: this.user, name, content, origin: this.id });
   }
@@ -360,9 +313,8 @@ export class Connection implements RelayConnection {
     this.#hub.config.log.info("closed", { connection: this.id, user: this.user, code: error?.code });
     this.#rooms.end(this.#farewell);
     this.#hub.presence.ended(this, this.#farewell);
-    this.#hub.presence.unwatch(this, [...this.watched]);
-    if (this.#stage === "entered") this.#hub.link.release(this.user, this.#session, this.attempt);
-    if (this.#stage !== "new") this.#hub.topics.release(userTopic(this.user));
+    this.#hub.presence.forget(this);
+    this.#admission.end();
     this.#hub.gone(this);
   }
 
@@ -377,13 +329,14 @@ export class Connection implements RelayConnection {
     if (at === undefined || this.#timer !== undefined) return;
     const handle = clock.setTimer(Math.max(0, at - clock.now()), () => {
       this.#timer = undefined;
-      this.#engine.handleTimeout(this.#now());
-      this.#turn();
+      this.guard(() => this.#engine.handleTimeout(this.#now()));
+      this.turn();
     });
     this.#timer = { at, handle };
   }
 
-  #turn(): void {
+  /** Something has been given to the engine from outside of a turn. */
+  turn(): void {
     this.#hub.touch(this);
     this.#hub.flush();
   }

@@ -15,12 +15,8 @@ interface Named {
 export class Handles {
   readonly #byName = new Map<string, Named>();
   readonly #byHandle = new Map<number, Named>();
-  #last: number;
-
-  /** @param last - the last handle that is used up. */
-  constructor(last = 0) {
-    this.#last = last;
-  }
+  /** The last handle that is used up. */
+  #last = 0;
 
   get size(): number {
     return this.#byName.size;
@@ -45,9 +41,5 @@ export class Handles {
     if (named === undefined || --named.holders > 0) return;
     this.#byHandle.delete(handle);
     this.#byName.delete(named.name);
-  }
-
-  name(handle: number): string | undefined {
-    return this.#byHandle.get(handle)?.name;
   }
 }

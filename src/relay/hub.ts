@@ -22,7 +22,8 @@ export interface Hub {
   touch(connection: Connection): void;
   /** The turn is over: all that were touched are pumped. */
   flush(): void;
-  /** A client is let in, or has gone. */
-  entered(connection: Connection): void;
+  /** It is known whose the connection is: from now on what is announced about that user is its business too. */
+  identified(connection: Connection): void;
+  /** The connection has ended. */
   gone(connection: Connection): void;
 }

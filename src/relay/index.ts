@@ -1,5 +1,6 @@
 /** The relay: the server's end of Chappe, without sockets. */
 
+export { ProtocolError } from "../errors.ts";
 export {
   type Announcement,
   type BackendEntry,

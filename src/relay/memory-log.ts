@@ -4,10 +4,9 @@
  */
 
 import { ProducerWindow } from "../delivery/dedup.ts";
-import { messageIdKey } from "../delivery/message-id.ts";
 import { ProtocolError, UsageError } from "../errors.ts";
 import type { Clock } from "../session/host.ts";
-import { type Chat, ChatKind, createFrame, encodedSize } from "../wire/codec.ts";
+import { type Chat, ChatKind, createFrame } from "../wire/codec.ts";
 import type {
   BackendEntry,
   LogSlice,
@@ -19,6 +18,7 @@ import type {
   Stored,
   Watermarks,
 } from "./broker.ts";
+import { MemoryEntries } from "./memory-entries.ts";
 import { UserQuota } from "./user-quota.ts";
 
 /** How much of a log is kept. */
@@ -59,23 +59,12 @@ export interface Decided {
   readonly entry: Chat | undefined;
 }
 
-interface Kept {
-  chat: Chat;
-  bytes: number;
-  readonly storedAtMs: number;
-}
-
 export class MemoryLog {
   readonly epoch: number;
   readonly #bounds: LogBounds;
   readonly #clock: Clock;
-  /** Entries from `#first` on. */
-  #entries: Kept[] = [];
-  #first = 1;
-  #bytes = 0;
+  readonly #entries = new MemoryEntries();
   #timeMs = 0;
-  /** Offsets of retained entries by id. */
-  readonly #byId = new Map<string, number>();
   /** In the order of their last publish. */
   readonly #producers = new Map<string, Producer>();
   readonly #sessions: UserQuota;
@@ -92,13 +81,13 @@ export class MemoryLog {
   /** Whether nothing was ever stored in it, and no producer is remembered: then there are no watermarks either (RCP-3). */
   isBlank(): boolean {
     this.#forgetProducers();
-    return this.#first === 1 && this.#entries.length === 0 && this.#producers.size === 0;
+    return this.#entries.last === 0 && this.#producers.size === 0;
   }
 
   /** Where the log stands, once what is too old is gone. */
   state(): LogState {
     this.#trim();
-    return { epoch: this.epoch, head: this.#first + this.#entries.length - 1, firstRetained: this.#first };
+    return { epoch: this.epoch, head: this.#entries.last, firstRetained: this.#entries.first };
   }
 
   nextSeq(producer: string): number {
@@ -139,7 +128,7 @@ export class MemoryLog {
 
   /** PUB-14. @throws ProtocolError TARGET_UNKNOWN, FORBIDDEN. */
   append(entry: BackendEntry): { readonly stored: Stored; readonly entry: Chat | undefined } {
-    const known = this.#find(entry.id);
+    const known = this.#entries.find(entry.id, entry.sender);
     if (known !== undefined) return { stored: { offset: Number(known.offset), timeMs: Number(known.timeMs) }, entry: undefined };
     const rejection = this.#judgeTarget(entry, true);
     if (rejection !== undefined) throw new ProtocolError(rejection.code, rejection.message);
@@ -152,7 +141,7 @@ export class MemoryLog {
     const picked: Chat[] = [];
     let bytes = 0;
     const take = (offset: number): boolean => {
-      const kept = this.#entries[offset - this.#first];
+      const kept = this.#entries.at(offset);
       if (kept === undefined || picked.length >= query.limit) return false;
       bytes += kept.bytes + 8;
       if (picked.length > 0 && bytes > query.maxBytes) return false;
@@ -198,7 +187,7 @@ export class MemoryLog {
   /** LOG-8. */
   #judgeTarget({ kind, target, sender }: BackendEntry, mayRedact: boolean): Rejection | undefined {
     if (kind !== ChatKind.REDACTION && kind !== ChatKind.EDIT && kind !== ChatKind.REACTION) return undefined;
-    const aim = target.length === 16 ? this.#find(target) : undefined;
+    const aim = target.length === 16 ? this.#entries.find(target) : undefined;
     if (aim === undefined) return { code: "TARGET_UNKNOWN", message: "the log holds no entry with this id" };
     const own = aim.sender === sender;
     const right =
@@ -210,7 +199,7 @@ export class MemoryLog {
 
   #store(entry: BackendEntry): { readonly stored: Stored; readonly chat: Chat } {
     this.#timeMs = Math.max(this.#timeMs, Math.floor(this.#clock.wall()));
-    const offset = this.#first + this.#entries.length;
+    const offset = this.#entries.last + 1;
     const { id, sender, content, kind, target, profile } = entry;
     const { value: chat } = createFrame("chat", {
       offset: BigInt(offset),
@@ -222,55 +211,22 @@ export class MemoryLog {
       ...(content !== undefined && { content }),
       ...(profile !== undefined && { profile }),
     }).body;
-    if (kind === ChatKind.REDACTION) this.#redact(target);
-    const bytes = sizeOf(chat);
-    this.#entries.push({ chat, bytes, storedAtMs: this.#clock.now() });
-    this.#bytes += bytes;
-    this.#byId.set(messageIdKey(id), offset);
+    const aim = kind === ChatKind.REDACTION ? this.#entries.find(target) : undefined;
+    if (aim !== undefined) this.#entries.redact(aim);
+    this.#entries.push(chat, this.#clock.now());
     this.#trim();
     return { stored: { offset, timeMs: this.#timeMs }, chat };
-  }
-
-  /** LOG-7: the target, and every edit of it, become tombstones. Entries that were read before are not changed. */
-  #redact(target: Uint8Array): void {
-    const key = messageIdKey(target);
-    for (const kept of this.#entries) {
-      const { chat } = kept;
-      const isTarget = messageIdKey(chat.id) === key;
-      const isEdit = chat.kind === ChatKind.EDIT && messageIdKey(chat.target) === key;
-      if (!isTarget && !isEdit) continue;
-      const { content: _, ...rest } = chat;
-      this.#bytes -= kept.bytes;
-      kept.chat = { ...rest, kind: ChatKind.TOMBSTONE };
-      kept.bytes = sizeOf(kept.chat);
-      this.#bytes += kept.bytes;
-    }
-  }
-
-  #find(id: Uint8Array): Chat | undefined {
-    const offset = this.#byId.get(messageIdKey(id));
-    return offset === undefined ? undefined : this.#entries[offset - this.#first]?.chat;
   }
 
   #trim(): void {
     const { maxEntries, maxBytes, maxAgeMs } = this.#bounds;
     const now = this.#clock.now();
-    let drop = Math.max(0, this.#entries.length - maxEntries);
-    let bytes = this.#bytes;
-    for (let i = 0; i < this.#entries.length; i++) {
-      const kept = this.#entries[i];
-      if (kept === undefined) break;
-      const tooMuch = bytes > maxBytes && i < this.#entries.length - 1;
-      if (i >= drop && !tooMuch && kept.storedAtMs + maxAgeMs > now) break;
-      bytes -= kept.bytes;
-      drop = Math.max(drop, i + 1);
-      const key = messageIdKey(kept.chat.id);
-      if (this.#byId.get(key) === this.#first + i) this.#byId.delete(key);
+    const entries = this.#entries;
+    for (let oldest = entries.at(entries.first); oldest !== undefined; oldest = entries.at(entries.first)) {
+      const tooMuch = entries.count > maxEntries || (entries.bytes > maxBytes && entries.count > 1);
+      if (!tooMuch && oldest.storedAtMs + maxAgeMs > now) return;
+      entries.drop();
     }
-    if (drop === 0) return;
-    this.#entries.splice(0, drop);
-    this.#first += drop;
-    this.#bytes = bytes;
   }
 
   /** What is known of a producer, which is in use now; of one that is not remembered, nothing. */
@@ -301,10 +257,6 @@ export class MemoryLog {
       this.#sessions.give(user);
     }
   }
-}
-
-function sizeOf(chat: Chat): number {
-  return encodedSize(createFrame("chat", chat));
 }
 
 function unavailable(message: string): PublishOutcome {

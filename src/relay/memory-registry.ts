@@ -15,7 +15,7 @@ interface Item {
   readonly ttlMs: number;
 }
 
-/** Keys at most, over all topics; then those that end first go first. */
+/** Keys at most, over all topics; a further one is not kept. */
 const maxItems = 1_000_000;
 
 export class MemoryRegistry {

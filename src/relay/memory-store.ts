@@ -22,7 +22,9 @@ import { type Decided, type LogBounds, MemoryLog, type Retention } from "./memor
 import { MemoryRegistry } from "./memory-registry.ts";
 import { UserQuota } from "./user-quota.ts";
 
+/** What a {@link MemoryBroker} is made with. Its memory is bounded by these, and by what is remembered of users in a room. */
 export interface MemoryBrokerOptions {
+  /** The time: of entries (LOG-4), and of what is forgotten. */
   readonly clock: Clock;
   /** For epochs: MUST be cryptographically strong outside of tests. */
   readonly random: Random;

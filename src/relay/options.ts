@@ -59,49 +59,74 @@ export interface ApplicationSignal {
   readonly content: MessageContent | undefined;
 }
 
-/** Where a relay writes what happens. `fields` hold no token and no content. */
+/** Where a relay writes what happens. `fields` hold no token and no content. None of these may throw. */
 export interface Logger {
-  debug(event: string, fields: Readonly<Record<string, unknown>>): void;
   info(event: string, fields: Readonly<Record<string, unknown>>): void;
   warn(event: string, fields: Readonly<Record<string, unknown>>): void;
   error(event: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
+/**
+ * What a {@link Relay} is made with. Hooks may throw, and where they may answer later, reject: what the client is told then stands beside
+ * each; the error itself goes to {@link RelayOptions.log} and to nobody else. Where another value than those of the hook's type comes
+ * back, it counts as thrown.
+ */
 export interface RelayOptions {
+  /** Where the rooms' logs live. One that several relays share makes them one service. */
   readonly broker: Broker;
+  /** The time. `nodeClock()` of chappe/node is one. */
   readonly clock: Clock;
+  /** For message ids of the service: MUST be cryptographically strong outside of tests. `nodeRandom` of chappe/node is. */
   readonly random: Random;
   /**
-   * Who is it? Throw, or reject with, a ProtocolError UNAUTHENTICATED or TOKEN_EXPIRED where the token is not accepted; any other error
-   * is UNAVAILABLE to the client, and logged. Called for hello and for refresh.
+   * Who is it? Throw, or reject with, a ProtocolError UNAUTHENTICATED or TOKEN_EXPIRED where the token is not accepted, RATE_LIMITED or
+   * UNAVAILABLE where it may be later (AUT-1); any other error is UNAVAILABLE to the client. Called for hello and for refresh, each time
+   * bounded by `times.authTimeout` (AUT-3, AUT-5).
    */
   readonly authenticate: (credentials: Credentials) => MaybePromise<Principal>;
   /**
    * What may the principal do in this room? Undefined or nothing: as if the room did not exist (AUT-7). By default everything but redacting
-   * others' entries, where the name does not begin with "@"; of those, "@" and the own user id alone, an inbox (ROM-2).
+   * others' entries, where the name does not begin with "@"; of those, "@" and the own user id alone, an inbox (ROM-2). Called for each
+   * join, and again for the rooms that are open after {@link Relay.revoke} and a refresh (AUT-6, AUT-8). Thrown: UNAVAILABLE to a join; an
+   * open room is lost. After a revocation it has less than a second: then the room is lost too.
    */
   readonly authorize?: (principal: Principal, room: string) => MaybePromise<readonly RightName[] | undefined>;
-  /** Takes, rewrites or rejects a publish before it is stored. SHOULD be quick: the connection waits. What it throws is a retryable UNAVAILABLE. */
+  /**
+   * Takes, rewrites or rejects a publish before it is stored (PUB-17, 5). Never asked about a void (PUB-12). What is sent again is asked
+   * about again, also where it is stored already and the verdict changes nothing (PUB-7): it MUST NOT count or act upon publishes.
+   * SHOULD be quick: the relay waits. Thrown: a retryable UNAVAILABLE. Content that breaks ENC-8 or `limits.contentBytes` is a final
+   * FIELD_INVALID or LIMIT_EXCEEDED.
+   */
   readonly onPublish?: (principal: Principal, publish: PublishAttempt) => PublishVerdict;
-  /** A signal to the application (SIG-2). */
+  /** A signal to the application (SIG-2). What it throws is logged, and told to nobody. */
   readonly onSignal?: (principal: Principal, signal: ApplicationSignal) => void;
-  /** Whether a principal may see a user's presence (PRS-6). By default everyone sees everyone. */
+  /**
+   * Whether a principal may see a user's presence (PRS-6). By default everyone sees everyone. Called for each user of a watch, and again
+   * after {@link Relay.revoke} of all rooms and a refresh. Thrown: UNAVAILABLE to a watch; afterwards the user is hidden.
+   */
   readonly maySee?: (principal: Principal, user: string) => boolean;
-  /** How much of members and receipts is told in a room (MBR-2); by default all up to `detailBound` members, then counts. */
+  /**
+   * How much of members and receipts is told in a room (MBR-2); by default all up to `detailBound` members, then counts. "all" is counts
+   * where the room has more than 255 members. Thrown: the default.
+   */
   readonly details?: (room: string) => { readonly receipts?: DetailName; readonly roster?: DetailName } | undefined;
-  /** 1 to 255; 64 by default. */
+  /** Members up to which each is told by default. 1 to 255; 64 by default. */
   readonly detailBound?: number;
+  /** What the relay advertises and holds clients to (SES-6). By default those of LIM-1 and LIM-2. */
   readonly limits?: Partial<SessionLimits>;
+  /** Times, in ms: whole numbers. */
   readonly times?: Partial<RelayTimes>;
-  /** Bytes that may wait in a transport before no more is given to it; 256 KiB by default. */
+  /** Bytes that may wait in a transport before no more is given to it; at least 1, 256 KiB by default. */
   readonly transportBytes?: number;
-  /** Bounds of what waits for a client, as in `ServerSessionOptions`. */
+  /** Bytes of all but chats that may wait for a client; above it the connection ends with BACKLOG_EXCEEDED (CRD-6). At least 512 KiB; 4 MiB by default. */
   readonly controlQueueBytes?: number;
+  /** Bytes of chats that may wait for a client; what does not fit is read from the log later. At least 1; 256 KiB by default. */
   readonly chatQueueBytes?: number;
+  /** Where the relay writes what happens; by default nowhere. */
   readonly log?: Logger;
 }
 
-/** In ms. */
+/** In ms; whole numbers. Those of `ServerTimes`, and: */
 export interface RelayTimes extends ServerTimes {
   /** Before a lost connection counts; between two marks of a user (PRS-4, PRS-9, MBR-3). */
   readonly presenceDebounce: number;
@@ -111,7 +136,7 @@ export interface RelayTimes extends ServerTimes {
 export type RelayConfig = Required<Omit<RelayOptions, "onPublish" | "onSignal" | "details" | "limits" | "times">> &
   Pick<RelayOptions, "onPublish" | "onSignal" | "details"> & { readonly limits: SessionLimits; readonly times: RelayTimes };
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const silent: Logger = { info() {}, warn() {}, error() {} };
 
 /** @throws UsageError OPTION_INVALID, with the name of the option. */
 export function configOf(options: RelayOptions): RelayConfig {
@@ -181,3 +206,6 @@ export const authenticationCodes: ReadonlySet<ErrorCodeName> = new Set([
   "RATE_LIMITED",
   "UNAVAILABLE",
 ]);
+
+/** Within which time after a revocation a right is looked up again, or gone, in ms: below the 1 s of AUT-8. */
+export const revokeMs = 800;

@@ -39,6 +39,8 @@ export class PresenceBoard {
   readonly #topics: Topics;
   readonly #flush: () => void;
   readonly #watched = new Map<string, Watched>();
+  /** Users that connections want to watch, be they hidden from them or not, or not known yet. */
+  readonly #wishes = new Map<Connection, Set<string>>();
   /** Devices that have told their presence, by connection. */
   readonly #devices = new Map<Connection, string>();
   /** By session and user. */
@@ -100,34 +102,65 @@ export class PresenceBoard {
     then: (marks: Init<PresenceMark>[]) => void,
     otherwise: (error: unknown) => void,
   ): void {
+    const wishes = this.#wishes.get(connection) ?? new Set();
+    this.#wishes.set(connection, wishes);
+    for (const user of users) wishes.add(user);
     let missing = users.length;
     let failure: { readonly error: unknown } | undefined;
     const done = (): void => {
       if (--missing > 0) return;
-      const follows = failure === undefined && !connection.isClosed;
-      for (const user of users) {
-        if (follows && connection.maySee(user)) this.#add(connection, user);
-        this.#topics.release(userTopic(user));
+      let marks: Init<PresenceMark>[] = [];
+      try {
+        if (failure === undefined && !connection.isClosed) marks = this.#watchAll(connection, users);
+      } catch (error) {
+        failure = { error };
+      } finally {
+        for (const user of users) this.#topics.release(userTopic(user));
       }
-      if (failure !== undefined) otherwise(failure.error);
-      else if (follows) then(users.map((user) => (connection.maySee(user) ? this.#mark(user) : { user })));
+      if (failure === undefined) {
+        if (!connection.isClosed) then(marks);
+        return;
+      }
+      for (const user of users) if (!this.#watches(connection, user)) wishes.delete(user);
+      otherwise(failure.error);
     };
     const failed = (error: unknown): void => {
       failure = { error };
       done();
     };
-    for (const user of users) attempt(() => this.#topics.acquire(userTopic(user)), done, failed);
+    for (const user of users) attempt(() => this.#topics.acquire(userTopic(user)), done, failed, connection.fault);
   }
 
   unwatch(connection: Connection, users: Iterable<string>): void {
+    const wishes = this.#wishes.get(connection);
     for (const user of users) {
-      const watched = this.#watched.get(user);
-      if (watched === undefined || !watched.watchers.delete(connection)) continue;
-      connection.watched.delete(user);
-      if (watched.watchers.size > 0) continue;
-      if (watched.timer !== undefined) this.#config.clock.clearTimer(watched.timer);
-      this.#watched.delete(user);
-      this.#topics.release(userTopic(user));
+      wishes?.delete(user);
+      this.#unfollow(connection, user);
+    }
+  }
+
+  /** The connection has ended. */
+  forget(connection: Connection): void {
+    for (const user of this.#wishes.get(connection) ?? []) this.#unfollow(connection, user);
+    this.#wishes.delete(connection);
+  }
+
+  /** What the principal may see has perhaps changed (PRS-6): one that is hidden now is told as one that does not exist, and no more. */
+  review(connection: Connection): void {
+    for (const user of this.#wishes.get(connection) ?? []) {
+      let sees = false;
+      try {
+        sees = connection.maySee(user);
+      } catch (error) {
+        // Who cannot say that it is allowed has not allowed it.
+        connection.unavailable("maySee", error);
+      }
+      if (sees === this.#watches(connection, user)) continue;
+      if (sees) this.#show(connection, user);
+      else {
+        this.#unfollow(connection, user);
+        connection.send(presenceFrame({ user }));
+      }
     }
   }
 
@@ -153,7 +186,7 @@ export class PresenceBoard {
     watched.told = summary(mark);
     watched.isToldGone = isGone(mark);
     watched.notBefore = clock.now() + times.presenceDebounce;
-    const frame = new SharedFrame(createFrame("presence", { marks: [mark] }));
+    const frame = presenceFrame(mark);
     for (const connection of watched.watchers) connection.send(frame);
   }
 
@@ -163,7 +196,36 @@ export class PresenceBoard {
     for (const { timer } of this.#watched.values()) if (timer !== undefined) clock.clearTimer(timer);
   }
 
-  #add(connection: Connection, user: string): void {
+  /** Each user is asked about once, before any is followed: all or none. One that was unwatched meanwhile is not followed. */
+  #watchAll(connection: Connection, users: readonly string[]): Init<PresenceMark>[] {
+    const seen = new Set(users.filter((user) => connection.maySee(user)));
+    const wishes = this.#wishes.get(connection);
+    for (const user of seen) if (wishes?.has(user)) this.#follow(connection, user);
+    return users.map((user) => (seen.has(user) ? this.#mark(user) : { user }));
+  }
+
+  #watches(connection: Connection, user: string): boolean {
+    return this.#watched.get(user)?.watchers.has(connection) ?? false;
+  }
+
+  /** A user that was hidden may be seen. */
+  #show(connection: Connection, user: string): void {
+    const done = (): void => {
+      if (!connection.isClosed && this.#wishes.get(connection)?.has(user)) {
+        this.#follow(connection, user);
+        connection.send(presenceFrame(this.#mark(user)));
+        this.#flush();
+      }
+      this.#topics.release(userTopic(user));
+    };
+    const failed = (error: unknown): void => {
+      connection.unavailable("broker", error);
+      this.#topics.release(userTopic(user));
+    };
+    attempt(() => this.#topics.acquire(userTopic(user)), done, failed, connection.fault);
+  }
+
+  #follow(connection: Connection, user: string): void {
     let watched = this.#watched.get(user);
     const mark = this.#mark(user);
     const told = summary(mark);
@@ -175,6 +237,7 @@ export class PresenceBoard {
         () => this.#topics.acquire(userTopic(user)),
         () => undefined,
         () => undefined,
+        connection.fault,
       );
     } else if (told !== watched.told) {
       // The snapshot is ahead of what the others know: if the change is undone, this watcher must hear of that.
@@ -182,7 +245,14 @@ export class PresenceBoard {
       watched.isToldGone ||= isGone(mark);
     }
     watched.watchers.add(connection);
-    connection.watched.add(user);
+  }
+
+  #unfollow(connection: Connection, user: string): void {
+    const watched = this.#watched.get(user);
+    if (watched === undefined || !watched.watchers.delete(connection) || watched.watchers.size > 0) return;
+    if (watched.timer !== undefined) this.#config.clock.clearTimer(watched.timer);
+    this.#watched.delete(user);
+    this.#topics.release(userTopic(user));
   }
 
   /** The session has another device, or none: the one that was lost is gone. */
@@ -214,6 +284,10 @@ export class PresenceBoard {
   #wall(): number {
     return Math.max(0, Math.floor(this.#config.clock.wall()));
   }
+}
+
+function presenceFrame(mark: Init<PresenceMark>): SharedFrame {
+  return new SharedFrame(createFrame("presence", { marks: [mark] }));
 }
 
 type Device = RegistryValue & { readonly type: "device" };

@@ -18,19 +18,20 @@ import {
   userTopic,
   type Watermarks,
 } from "./broker.ts";
+import { checkedContent } from "./checks.ts";
 import { Connection } from "./connection.ts";
 import { Handles } from "./handles.ts";
 import type { Hub } from "./hub.ts";
-import { configOf, type RelayConfig, type RelayOptions } from "./options.ts";
+import { configOf, type RelayConfig, type RelayOptions, revokeMs } from "./options.ts";
 import { PresenceBoard } from "./presence-board.ts";
+import type { SentPublish } from "./publish-desk.ts";
 import { Room, signalFrame } from "./room.ts";
-import { checkedContent, type SentPublish } from "./room-desk.ts";
 import { Topics } from "./topics.ts";
 import type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";
 
 /** An entry that a backend stores (LOG-9). */
 export interface BackendPublish {
-  /** 16 bytes; a new one by default. Give it where the call may be repeated: an id that is retained is not stored twice (PUB-14). */
+  /** 16 bytes; a new one by default. Give it where the call may be repeated: an id of this sender that is retained is not stored twice (PUB-14). */
   readonly id?: Uint8Array;
   /** In whose name; the service itself by default. */
   readonly sender?: string;
@@ -45,7 +46,7 @@ export interface BackendPublish {
 /** Counts, for metrics. */
 export interface RelayStats {
   readonly connections: number;
-  /** Users that are let in. */
+  /** Users with a connection that is authenticated. */
   readonly users: number;
   /** Rooms in use. */
   readonly rooms: number;
@@ -76,6 +77,8 @@ export class Relay {
     | { readonly type: "closed" } = {
     type: "open",
   };
+  /** Whether the relay is still attached to the broker. */
+  #membership: "attached" | "left" = "attached";
   #drained: (() => void)[] = [];
   #accepted = 0;
 
@@ -97,7 +100,7 @@ export class Relay {
       roomUnused: (room) => this.#rooms.get(room.name) === room && this.#rooms.delete(room.name),
       touch: (connection) => this.#touched.add(connection),
       flush: () => this.#flush(),
-      entered: (connection) => this.#entered(connection),
+      identified: (connection) => this.#identified(connection),
       gone: (connection) => this.#gone(connection),
     };
   }
@@ -113,7 +116,7 @@ export class Relay {
     return connection;
   }
 
-  /** Stores an entry of the service (LOG-9). @throws ProtocolError FIELD_INVALID, TARGET_UNKNOWN, FORBIDDEN, UNAVAILABLE. */
+  /** Stores an entry of the service (LOG-9). @throws ProtocolError FIELD_INVALID, LIMIT_EXCEEDED, TARGET_UNKNOWN, FORBIDDEN, UNAVAILABLE. */
   async publish(room: string, entry: BackendPublish): Promise<Stored> {
     const {
       id = this.#ids.next(this.#config.clock.wall()),
@@ -121,10 +124,12 @@ export class Relay {
       kind = ChatKind.UNSPECIFIED,
       target = new Uint8Array(),
     } = entry;
-    const content = entry.content === undefined ? undefined : checkedContent(fromContent(entry.content));
+    const content =
+      entry.content === undefined ? undefined : checkedContent(fromContent(entry.content), this.#config.limits.contentBytes);
     const frame = createFrame("chat", { offset: 1n, sender, id, kind, target, ...(entry.profile && { profile: entry.profile }) });
-    const violation =
-      kind === ChatKind.TOMBSTONE ? new ProtocolError("FIELD_INVALID", "kind", { field: "kind" }) : checkFrame(frame);
+    // An entry of a backend is held to what a client's publish is (ENC-8, LOG-9).
+    const publish = createFrame("publish", { room: 1, seq: 1n, id, kind, target, ...(content !== undefined && { content }) });
+    const violation = checkFrame(publish) ?? checkFrame(frame);
     if (violation !== undefined) throw violation;
     const named = checkFrame(createFrame("join", { name: room }));
     if (named !== undefined) throw named;
@@ -134,9 +139,9 @@ export class Relay {
     return stored;
   }
 
-  /** Tells all connections of a user, or all in a room, an event of the service (SIG-2). @throws ProtocolError FIELD_INVALID */
+  /** Tells all connections of a user, or all in a room, an event of the service (SIG-2). @throws ProtocolError FIELD_INVALID, LIMIT_EXCEEDED */
   signal(to: { readonly user: string } | { readonly room: string }, name: string, content?: ContentInput): void {
-    const made = content === undefined ? undefined : checkedContent(fromContent(content));
+    const made = content === undefined ? undefined : checkedContent(fromContent(content), this.#config.limits.contentBytes);
     const violation = checkFrame(signalFrame(0, "", name, made).frame);
     if (violation !== undefined) throw violation;
     const topic = "user" in to ? userTopic(to.user) : roomTopic(to.room);
@@ -176,12 +181,11 @@ export class Relay {
     if (this.#state.type === "closed") return;
     this.#state = { type: "closed" };
     for (const connection of this.#connections) connection.end(new ProtocolError("GOING_AWAY", "the relay is closed"));
+    // Within a callback of a connection the flush that is under way goes on with the others.
     this.#flush();
-    for (const room of this.#rooms.values()) room.dispose();
-    this.#presence.dispose();
-    this.#link.detach();
   }
 
+  /** Counts of this relay alone, as they are now. */
   stats(): RelayStats {
     return {
       connections: this.#connections.size,
@@ -224,6 +228,7 @@ export class Relay {
   #announced(topic: string, announcement: Announcement): void {
     const name = topic.slice(1);
     if (topic === roomTopic(name)) {
+      if (announcement.type === "close") for (const connection of this.#connections) connection.doubtJoins();
       this.#rooms.get(name)?.onAnnounced(announcement);
       return;
     }
@@ -240,13 +245,10 @@ export class Relay {
         }
         break;
       case "revoke":
-        connection.reauthorize(announcement.room);
+        connection.reauthorize(announcement.room, revokeMs, () => connection.turn());
         break;
       case "kick":
-        if (announcement.room === undefined) connection.end(new ProtocolError("ACCESS_REVOKED", "access was taken away"));
-        for (const seat of connection.seats) {
-          if (seat.room.name === announcement.room) connection.vacate(seat, "ACCESS_REVOKED");
-        }
+        connection.kick(announcement.room);
         break;
       case "signal":
         connection.send(signalFrame(0, announcement.sender, announcement.name, announcement.content));
@@ -270,7 +272,7 @@ export class Relay {
     return room;
   }
 
-  #entered(connection: Connection): void {
+  #identified(connection: Connection): void {
     const own = this.#users.get(connection.user);
     if (own === undefined) this.#users.set(connection.user, new Set([connection]));
     else own.add(connection);
@@ -289,6 +291,15 @@ export class Relay {
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 
+  /** The relay is closed, and all connections have ended. */
+  #leave(): void {
+    if (this.#membership === "left") return;
+    this.#membership = "left";
+    for (const room of this.#rooms.values()) room.dispose();
+    this.#presence.dispose();
+    this.#link.detach();
+  }
+
   #flush(): void {
     if (this.#flushing === "busy") return;
     this.#flushing = "busy";
@@ -304,5 +315,6 @@ export class Relay {
     } finally {
       this.#flushing = "idle";
     }
+    if (this.#state.type === "closed") this.#leave();
   }
 }

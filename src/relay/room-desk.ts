@@ -1,33 +1,32 @@
-/** What one connection does in rooms: joins, leaves, publishes, reads, and what becomes of its rights. */
+/**
+ * What one connection does in rooms: joins, leaves, reads, and what becomes of its rights. Law: what was asked elsewhere is
+ * looked at again when the answer comes, for rooms and rights may have gone meanwhile (AUT-8).
+ */
 
 import { type ErrorCodeName, ProtocolError } from "../errors.ts";
-import { fromContent, toMessage } from "../session/client-convert.ts";
-import type { RightName } from "../session/client-events.ts";
-import type { HistoryEvent, PublishEvent, PublishTicket, ServerEvent } from "../session/server-events.ts";
+import type { HistoryEvent, ServerEvent } from "../session/server-events.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import { decideJoin, latest } from "../session/server-verdict.ts";
-import { type Content, checkFrame, createFrame, type Init, type Profile, Right, Verdict } from "../wire/codec.ts";
+import { Right, Verdict } from "../wire/codec.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
-import type { ProducerState, PublishRequest, Rejection } from "./broker.ts";
+import type { MaybePromise, ProducerState } from "./broker.ts";
+import { rightsOf } from "./checks.ts";
 import type { Connection } from "./connection.ts";
 import type { Hub } from "./hub.ts";
-import { attempt } from "./later.ts";
+import { attempt, Deadlines, isLater } from "./later.ts";
 import type { Room, Seat } from "./room.ts";
 
 type EventOf<T extends ServerEvent["type"]> = ServerEvent & { readonly type: T };
 
-/** A publish on its way through the broker. */
-export interface SentPublish extends PublishRequest {
-  readonly connection: Connection;
-  readonly ticket: PublishTicket;
+/** A join under way. */
+interface Entry {
+  readonly event: EventOf<"join">;
+  /** {@link RoomDesk.doubtJoins} as it stood when `authorize` was asked. */
+  readonly generation: number;
+  /** How often it was asked. */
+  readonly asked: number;
+  readonly rights: readonly Right[];
 }
-
-const rightNumbers: Readonly<Record<RightName, Right>> = {
-  read: Right.READ,
-  publish: Right.PUBLISH,
-  redact: Right.REDACT,
-  signal: Right.SIGNAL,
-};
 
 export class RoomDesk {
   readonly #hub: Hub;
@@ -36,11 +35,16 @@ export class RoomDesk {
   readonly #seats = new Map<number, Seat>();
   /** Handles that this connection knows. */
   readonly #told = new Set<number>();
+  readonly #deadlines: Deadlines;
+  /** Counts what may have made an answer of `authorize` void. */
+  #generation = 0;
+  #state: "open" | "ended" = "open";
 
   constructor(hub: Hub, connection: Connection, engine: ServerSession) {
     this.#hub = hub;
     this.#connection = connection;
     this.#engine = engine;
+    this.#deadlines = new Deadlines(hub.config.clock);
   }
 
   seat(handle: number): Seat | undefined {
@@ -51,23 +55,29 @@ export class RoomDesk {
     return [...this.#seats.values()];
   }
 
-  /** ROM-1. A room that is not there and one that is forbidden take the same way (AUT-7). */
+  /** ROM-1. */
   join(event: EventOf<"join">): void {
-    const { ref, name } = event;
-    attempt(
-      () => this.#hub.config.authorize(this.#connection.principal, name),
-      (names) => {
-        const rights = rightsOf(names);
-        if (rights.length > 0) this.#enter(event, rights);
-        else this.#fail(ref, new ProtocolError("ROOM_UNAVAILABLE", "there is no such room"));
-      },
-      (error) => this.#fail(ref, this.#unavailable("authorize", error)),
-    );
+    this.#ask(event, 1);
   }
 
   leave({ ref, room }: EventOf<"leave">): void {
+    if (this.#state === "ended") return;
+    // It may have been taken away behind the leave.
+    if (!this.#seats.has(room)) return this.#fail(ref, new ProtocolError("ROOM_UNKNOWN", "the room is not open"), room);
     this.#vacate(room);
     this.#engine.left(ref, room);
+  }
+
+  /** The room is taken from this user. */
+  kick(name: string): void {
+    this.doubtJoins();
+    const seat = this.#seatOf(name);
+    if (seat !== undefined) this.vacate(seat, "ACCESS_REVOKED");
+  }
+
+  /** What is allowed may have changed: joins that are under way are asked about again. */
+  doubtJoins(): void {
+    this.#generation++;
   }
 
   /** The room is taken away (ROM-8). */
@@ -82,8 +92,10 @@ export class RoomDesk {
     if (this.#told.delete(handle)) this.#hub.handles.release(handle);
   }
 
-  /** The connection has ended. */
+  /** The connection has ended, or its client is going: nothing is opened any more (GBY-6). */
   end(how: "graceful" | "lost"): void {
+    this.#state = "ended";
+    this.#deadlines.clear();
     for (const { room } of this.seats()) room.leave(this.#connection, how);
     this.#seats.clear();
     for (const handle of [...this.#told]) this.forget(handle);
@@ -99,69 +111,27 @@ export class RoomDesk {
         if (state.epoch !== room.log.epoch) return; // Another change is on its way.
         if (why === "update" && seat.epoch !== state.epoch) return; // The reset tells.
         seat.epoch = state.epoch;
+        if (!seat.publishOnly && seat.rights.includes(Right.READ)) room.subscribe(seat);
         const start = seat.mode === "publishOnly" ? state.head + 1 : latest(state, Math.min(seat.tail, this.#pageEntries));
         if (why === "reset") this.#tell(seat, 0, state, Verdict.RESET, start);
         else this.#tell(seat, 0, state, Verdict.RESUMED, undefined);
         this.#flush();
       },
       (error) => this.#end(this.#unavailable("broker", error)),
+      this.#connection.fault,
     );
   }
 
-  /** Rights are looked up again, for one room or all; `then` when all is told (AUT-6, AUT-8). */
-  reauthorize(room: string | undefined, then: () => void): void {
+  /** Rights are looked up again, for one room or all, within so many ms; `then` when all is told (AUT-6, AUT-8). */
+  reauthorize(room: string | undefined, withinMs: number, then: () => void): void {
+    this.doubtJoins();
     const seats = this.seats().filter((seat) => room === undefined || seat.room.name === room);
     let missing = seats.length + 1;
     const done = (): void => {
       if (--missing === 0) then();
     };
-    for (const seat of seats) {
-      attempt(
-        () => this.#hub.config.authorize(this.#connection.principal, seat.room.name),
-        (names) => {
-          this.#setRights(seat, rightsOf(names));
-          done();
-        },
-        (error) => {
-          // Who cannot say that it is allowed has not allowed it.
-          this.#unavailable("authorize", error);
-          this.#setRights(seat, []);
-          done();
-        },
-      );
-    }
+    for (const seat of seats) this.#lookUp(seat, withinMs, done);
     done();
-  }
-
-  publish({ ticket, id, kind, target, content, reject }: PublishEvent): void {
-    const seat = this.#seats.get(ticket.room);
-    if (seat === undefined) return;
-    const { profile, user, producer } = this.#connection;
-    const { name } = seat.room;
-    let judged: { readonly content: Content | undefined; readonly reject: Rejection | undefined };
-    try {
-      judged = reject === undefined ? this.#judge({ room: name, id, kind, target, content }) : { content: undefined, reject };
-    } catch (error) {
-      // Nothing is recorded, so it must be retryable (PUB-11, 1).
-      this.#engine.settle(ticket, { type: "retry", error: this.#unavailable("onPublish", error) });
-      return;
-    }
-    const request: SentPublish = {
-      room: name,
-      producer,
-      seq: ticket.seq,
-      id,
-      sender: user,
-      profile,
-      kind,
-      content: judged.content,
-      target,
-      mayRedact: seat.rights.includes(Right.REDACT),
-      reject: judged.reject,
-      connection: this.#connection,
-      ticket,
-    };
-    this.#hub.link.publish(request);
   }
 
   /** A part of the log, for a room that is behind (RES-8). */
@@ -178,28 +148,101 @@ export class RoomDesk {
         this.#flush();
       },
       (error) => this.#end(this.#unavailable("broker", error)),
+      this.#connection.fault,
     );
   }
 
   history(event: HistoryEvent): void {
-    const seat = this.#seats.get(event.room);
-    if (seat === undefined) return this.#fail(event.ref, new ProtocolError("ROOM_UNKNOWN", "the room is not open"));
+    const asked = this.#readable(event);
+    if (asked === undefined) return;
     attempt(
-      () => this.#hub.link.read(seat.room.name, { ...event.anchor, limit: event.limit, maxBytes: clientFrameBytes - 1024 }),
+      () => this.#hub.link.read(asked.room.name, { ...event.anchor, limit: event.limit, maxBytes: clientFrameBytes - 1024 }),
       (slice) => {
+        const seat = this.#readable(event);
+        if (seat === undefined) return;
         if (slice.epoch !== seat.epoch || (event.epoch !== 0 && event.epoch !== slice.epoch)) {
-          this.#fail(event.ref, new ProtocolError("EPOCH_CHANGED", "the offset is of another epoch"));
+          this.#fail(event.ref, new ProtocolError("EPOCH_CHANGED", "the offset is of another epoch"), event.room);
           return;
         }
         this.#engine.page(event, slice);
         this.#flush();
       },
-      (error) => this.#fail(event.ref, this.#unavailable("broker", error)),
+      (error) => this.#fail(event.ref, this.#unavailable("broker", error), event.room),
+      this.#connection.fault,
     );
   }
 
-  #enter(event: EventOf<"join">, rights: readonly Right[]): void {
+  /** The room whose history is asked for, if it may be read now; otherwise that is answered (HIS-1). */
+  #readable({ ref, room }: HistoryEvent): Seat | undefined {
+    if (this.#state === "ended") return undefined;
+    const seat = this.#seats.get(room);
+    if (seat === undefined) this.#fail(ref, new ProtocolError("ROOM_UNKNOWN", "the room is not open"), room);
+    else if (!seat.rights.includes(Right.READ)) this.#fail(ref, new ProtocolError("FORBIDDEN", "a right is missing"), room);
+    else return seat;
+    return undefined;
+  }
+
+  /** A room that is not there and one that is forbidden take the same way (AUT-7). */
+  #ask(event: EventOf<"join">, asked: number): void {
     const { ref, name } = event;
+    const generation = this.#generation;
+    attempt(
+      () => this.#rights(name),
+      (rights) => {
+        if (this.#state === "ended") return;
+        const entry: Entry = { event, generation, asked, rights };
+        if (generation !== this.#generation) return this.#askAgain(entry);
+        if (rights.length > 0) return this.#enter(entry);
+        // It may be open from an earlier join (ROM-10).
+        const seat = this.#seatOf(name);
+        if (seat !== undefined) this.vacate(seat, "ACCESS_REVOKED");
+        this.#fail(ref, new ProtocolError("ROOM_UNAVAILABLE", "there is no such room"));
+      },
+      (error) => this.#fail(ref, this.#unavailable("authorize", error)),
+      this.#connection.fault,
+    );
+  }
+
+  /** What was allowed may not be allowed any more. Where that goes on, the client asks again by itself (ROM-11). */
+  #askAgain({ event, asked }: Entry): void {
+    if (asked < 3) this.#ask(event, asked + 1);
+    else this.#fail(event.ref, new ProtocolError("UNAVAILABLE", "what is allowed is changing"));
+  }
+
+  #rights(room: string): MaybePromise<Right[]> {
+    const names = this.#hub.config.authorize(this.#connection.principal, room);
+    return isLater(names) ? names.then(rightsOf) : rightsOf(names);
+  }
+
+  /** A later answer holds, also where an earlier one comes after it. Who cannot say in time that it is allowed has not allowed it. */
+  #lookUp(seat: Seat, withinMs: number, then: () => void): void {
+    const generation = ++seat.asked;
+    let state = "open" as "open" | "decided";
+    let inTime: (() => void) | undefined;
+    const decide = (rights: readonly Right[]): void => {
+      if (state === "decided") return;
+      state = "decided";
+      inTime?.();
+      if (generation > seat.decided) {
+        seat.decided = generation;
+        this.#setRights(seat, rights);
+      }
+      then();
+    };
+    const refuse = (error: unknown): void => {
+      this.#unavailable("authorize", error);
+      decide([]);
+    };
+    attempt(() => this.#rights(seat.room.name), decide, refuse, this.#connection.fault);
+    if (state === "decided" || this.#state === "ended") return;
+    inTime = this.#deadlines.set(withinMs, () => {
+      this.#connection.guard(() => refuse(new Error("authorize takes too long")));
+      this.#flush();
+    });
+  }
+
+  #enter(entry: Entry): void {
+    const { ref, name } = entry.event;
     let room: Room;
     try {
       room = this.#hub.room(name, this.#connection.user);
@@ -216,27 +259,38 @@ export class RoomDesk {
       () =>
         attempt(
           () => this.#hub.link.producer(name, this.#connection.producer),
-          (state) => this.#sit(event, rights, room, state),
+          (state) => this.#sit(entry, room, state),
           failed,
+          this.#connection.fault,
         ),
       failed,
+      this.#connection.fault,
     );
   }
 
-  #sit(event: EventOf<"join">, rights: readonly Right[], room: Room, state: ProducerState): void {
-    if (this.#connection.isClosed) return room.release();
+  #sit(entry: Entry, room: Room, state: ProducerState): void {
+    const { event, rights } = entry;
+    if (this.#connection.isClosed || this.#state === "ended") return room.release();
+    if (entry.generation !== this.#generation) {
+      room.release();
+      return this.#askAgain(entry);
+    }
     if (state.epoch !== room.log.epoch) {
       room.release();
       return this.#fail(event.ref, new ProtocolError("UNAVAILABLE", "the log is changing"));
     }
-    const publishOnly = event.publishOnly || !rights.includes(Right.READ);
+    const unread = event.publishOnly || !rights.includes(Right.READ);
     if (!this.#told.has(room.handle)) {
       this.#told.add(room.handle);
       this.#hub.handles.acquire(room.name);
     }
     const { profile, user } = this.#connection;
-    const mode = publishOnly ? "publishOnly" : "subscribed";
-    const seat = room.enter({ connection: this.#connection, user, tail: event.tail, mode, rights }, profile);
+    const mode = unread ? "publishOnly" : "subscribed";
+    const { tail, publishOnly } = event;
+    const seat = room.enter(
+      { connection: this.#connection, user, tail, publishOnly, mode, rights, asked: 0, decided: 0 },
+      profile,
+    );
     this.#seats.set(room.handle, seat);
     if (seat.epoch !== state.epoch) {
       // Entering has come to what changed the log.
@@ -244,7 +298,7 @@ export class RoomDesk {
       this.#fail(event.ref, new ProtocolError("UNAVAILABLE", "the log is changing"));
       return;
     }
-    const { verdict, start } = decideJoin({ ...event, publishOnly }, state, this.#pageEntries);
+    const { verdict, start } = decideJoin({ ...event, publishOnly: unread }, state, this.#pageEntries);
     this.#tell(seat, event.ref, state, verdict, start);
     this.#flush();
   }
@@ -276,23 +330,12 @@ export class RoomDesk {
     if (lost) return this.vacate(seat, "ACCESS_REVOKED");
     if (rights.length === seat.rights.length && rights.every((right) => seat.rights.includes(right))) return;
     seat.rights = rights;
+    this.#engine.setRights(seat.room.handle, rights);
     this.tellJoined(seat, "update");
   }
 
-  /** What the application makes of a publish. */
-  #judge(publish: { room: string } & Pick<PublishEvent, "id" | "kind" | "target" | "content">): {
-    readonly content: Content | undefined;
-    readonly reject: Rejection | undefined;
-  } {
-    const { onPublish } = this.#hub.config;
-    const { content, room } = publish;
-    if (onPublish === undefined) return { content, reject: undefined };
-    const { id, kind, target } = publish;
-    const chat = createFrame("chat", { offset: 1n, id, kind, target, ...(content !== undefined && { content }) }).body.value;
-    const verdict = onPublish(this.#connection.principal, toMessage(chat, room, 1, false));
-    if (verdict === undefined) return { content, reject: undefined };
-    if ("reject" in verdict) return { content: undefined, reject: { code: "REJECTED", message: verdict.reject } };
-    return { content: checkedContent(fromContent(verdict.content)), reject: undefined };
+  #seatOf(name: string): Seat | undefined {
+    return this.seats().find((seat) => seat.room.name === name);
   }
 
   #vacate(handle: number): void {
@@ -302,8 +345,8 @@ export class RoomDesk {
     seat.room.leave(this.#connection, "graceful");
   }
 
-  #fail(ref: number, error: ProtocolError): void {
-    this.#engine.fail(ref, error);
+  #fail(ref: number, error: ProtocolError, room = 0): void {
+    this.#engine.fail(ref, error, room);
     this.#flush();
   }
 
@@ -323,24 +366,4 @@ export class RoomDesk {
   get #pageEntries(): number {
     return this.#hub.config.limits.pageEntries;
   }
-}
-
-function rightsOf(names: readonly RightName[] | undefined): Right[] {
-  return [...new Set(names)].map((name) => rightNumbers[name]);
-}
-
-/** @throws ProtocolError FIELD_INVALID */
-export function checkedContent(init: Init<Content>): Content {
-  const frame = createFrame("signal", { name: "content", content: init });
-  const violation = checkFrame(frame);
-  if (violation !== undefined) throw violation;
-  return frame.body.value.content as Content;
-}
-
-/** @throws ProtocolError FIELD_INVALID */
-export function checkedProfile(user: string, profile: Init<Profile> | undefined): Profile | undefined {
-  const frame = createFrame("members", { room: 1, entered: [profile === undefined ? { user } : { user, profile }] });
-  const violation = checkFrame(frame);
-  if (violation !== undefined) throw violation;
-  return frame.body.value.entered[0]?.profile;
 }

@@ -20,11 +20,16 @@ import { type Announcement, type MaybePromise, type RegistryValue, type RoomLog,
 import type { Connection } from "./connection.ts";
 import type { Hub } from "./hub.ts";
 import { isLater } from "./later.ts";
+import { Paced } from "./paced.ts";
 import { ReceiptCounts } from "./receipt-counts.ts";
 import { memberOf, Roster } from "./roster.ts";
+import { Seats } from "./seats.ts";
 
 /** Users whose watermarks are held. */
 const maxMarks = 10_000;
+
+/** Members at most of whom each is told (MBR-2). */
+const maxNamed = 255;
 
 /** A connection in a room. */
 export interface Seat {
@@ -32,8 +37,14 @@ export interface Seat {
   readonly room: Room;
   readonly user: string;
   readonly tail: number;
-  readonly mode: "subscribed" | "publishOnly";
+  /** No chats are wanted, whatever the rights (ROM-5). */
+  readonly publishOnly: boolean;
+  /** What the connection was told. */
+  mode: "subscribed" | "publishOnly";
   rights: readonly Right[];
+  /** How often the rights were looked up again, and the latest of those whose answer holds. */
+  asked: number;
+  decided: number;
   /** The epoch that the connection was told last. */
   epoch: number;
   receipts: Detail;
@@ -53,7 +64,7 @@ export class Room {
   readonly handle: number;
   readonly #hub: Hub;
   readonly #topic: string;
-  readonly #seats = new Map<Connection, Seat>();
+  readonly #seats = new Seats();
   readonly #locals = new Map<string, Local>();
   readonly #roster = new Roster();
   readonly #marks = new Map<string, Watermarks>();
@@ -61,7 +72,9 @@ export class Room {
   /** Joins that are under way, seats, and users about to exit. */
   #uses = 0;
   #log: RoomLog | undefined;
-  #counting: { readonly notBefore: number; readonly timer: unknown } = { notBefore: 0, timer: undefined };
+  /** Numbers are told at most once per interval, for all: of members (MBR-1) and of receipts (RCP-6). */
+  readonly #numbers: Paced;
+  readonly #counting: Paced;
   /** Kept when the broker has opened the room. */
   readonly ready: MaybePromise<void>;
 
@@ -71,6 +84,10 @@ export class Room {
     this.name = name;
     this.handle = hub.handles.acquire(name);
     this.#topic = roomTopic(name);
+    const { clock, times } = hub.config;
+    const paced = (call: () => void): Paced => new Paced(clock, times.rosterInterval, call, () => hub.flush());
+    this.#numbers = paced(() => this.#tellNumbers());
+    this.#counting = paced(() => this.#tellCounts());
     let opened: MaybePromise<RoomLog>;
     try {
       opened = hub.link.open(name, user);
@@ -94,25 +111,14 @@ export class Room {
     return this.#log;
   }
 
-  get roster(): Roster {
-    return this.#roster;
-  }
-
-  seats(): Iterable<Seat> {
-    return this.#seats.values();
-  }
-
-  seat(connection: Connection): Seat | undefined {
-    return this.#seats.get(connection);
-  }
-
   retain(): void {
     this.#uses++;
   }
 
   release(): void {
     if (--this.#uses > 0) return;
-    if (this.#counting.timer !== undefined) this.#hub.config.clock.clearTimer(this.#counting.timer);
+    this.#numbers.clear();
+    this.#counting.clear();
     this.#hub.link.close(this.name);
     this.#hub.topics.release(this.#topic);
     this.#hub.handles.release(this.handle);
@@ -125,9 +131,18 @@ export class Room {
     if (seat.mode === "subscribed" && before?.mode !== "subscribed") this.#arrive(seat.user, profile);
     if (seat.mode === "publishOnly" && before?.mode === "subscribed") this.#depart(seat.user, "graceful");
     const seated: Seat = { ...seat, room: this, epoch: this.log.epoch, ...this.#details() };
-    this.#seats.set(seat.connection, seated);
+    this.#seats.add(seated);
     if (before !== undefined) this.release();
     return seated;
+  }
+
+  /** The right to read has come to one that wants chats: the user is a member from now on (ROM-6). */
+  subscribe(seat: Seat): void {
+    if (seat.mode === "subscribed" || this.#seats.get(seat.connection) !== seat) return;
+    // First, for what comes of the arrival may end here again.
+    seat.mode = "subscribed";
+    this.#arrive(seat.user, seat.connection.profile);
+    this.#seats.detail(seat, this.#details());
   }
 
   /** A connection has left, or is gone. `lost`: without a word, so that it may come back (MBR-3). */
@@ -143,7 +158,8 @@ export class Room {
   dispose(): void {
     const { clock } = this.#hub.config;
     for (const { exit } of this.#locals.values()) if (exit !== undefined) clock.clearTimer(exit);
-    if (this.#counting.timer !== undefined) clock.clearTimer(this.#counting.timer);
+    this.#numbers.clear();
+    this.#counting.clear();
   }
 
   /** What `joined` tells of members and receipts (MBR-2, MBR-4). */
@@ -178,7 +194,7 @@ export class Room {
     const delivery = this.delivery(entry);
     this.#log = { ...this.#log, head: delivery.offset, firstRetained };
     this.#counts.add(delivery.offset, entry.sender);
-    for (const seat of this.#seats.values()) if (seat.epoch === this.#log.epoch) seat.connection.deliver(this, delivery);
+    for (const seat of this.#seats.all()) if (seat.epoch === this.#log.epoch) seat.connection.deliver(this, delivery);
   }
 
   /** ROM-6: all that have the room open are told, each with what the new log expects of it. */
@@ -186,7 +202,7 @@ export class Room {
     this.#log = log;
     this.#marks.clear();
     this.#counts.clear();
-    for (const seat of this.#seats.values()) seat.connection.tellJoined(seat, "reset");
+    for (const seat of this.#seats.all()) seat.connection.tellJoined(seat, "reset");
   }
 
   onReceipt(user: string, marks: Watermarks): void {
@@ -198,37 +214,36 @@ export class Room {
       this.#marks.delete(oldest);
     }
     const frame = new SharedFrame(createFrame("receipt", { room: this.handle, marks: [markOf(user, marks)] }));
-    let counting = false;
-    for (const seat of this.#seats.values()) {
-      if (seat.receipts === Detail.COUNTS) counting = true;
-      if (seat.receipts === Detail.ALL || seat.user === user) this.#send(seat, frame);
-    }
-    if (!counting) return;
+    for (const seat of this.#seats.detailed) if (seat.receipts === Detail.ALL && seat.user !== user) this.#send(seat, frame);
+    for (const seat of this.#seats.ofUser(user)) this.#send(seat, frame);
+    if (this.#seats.counted === 0) return;
     this.#counts.moved(before, marks);
-    this.#tellCounts();
+    this.#counting.ask();
   }
 
   /** The room's registry has changed: members (MBR-1). */
   onChanged(key: string, before: RegistryValue | undefined, value: RegistryValue | undefined): void {
     const change = this.#roster.change(key, before, value);
     if (change === undefined || this.#log === undefined) return;
-    const count = this.#roster.size;
-    const init = { room: this.handle, count };
-    const numbers = new SharedFrame(createFrame("members", init));
+    if (this.#seats.others > 0) this.#numbers.ask();
+    if (this.#seats.detailed.size === 0) return;
     const names = new SharedFrame(
       createFrame("members", {
-        ...init,
+        room: this.handle,
+        count: this.#roster.size,
         ...(change.entered !== undefined && { entered: [change.entered] }),
         ...(change.exited !== undefined && { exited: [change.exited] }),
       }),
     );
     const now = this.#details();
-    for (const seat of this.#seats.values()) {
-      if (seat.roster === Detail.ALL && now.roster !== Detail.ALL) {
+    const grown = ({ roster, receipts }: Seat): boolean =>
+      (roster === Detail.ALL && now.roster !== Detail.ALL) || (receipts === Detail.ALL && now.receipts !== Detail.ALL);
+    for (const seat of [...this.#seats.detailed]) {
+      if (grown(seat)) {
         // The room has grown beyond its bound (MBR-2).
-        Object.assign(seat, now);
+        this.#seats.detail(seat, now);
         seat.connection.tellJoined(seat, "update");
-      } else this.#send(seat, seat.roster === Detail.ALL ? names : numbers);
+      } else this.#send(seat, seat.roster === Detail.ALL ? names : this.#numbersFrame());
     }
   }
 
@@ -238,16 +253,16 @@ export class Room {
         const { user, ttlMs } = announcement;
         const frame = new SharedFrame(createFrame("typing", { room: this.handle, marks: [{ user, ttlMs }] }));
         // In large rooms it is dropped altogether (TYP-4).
-        for (const seat of this.#seats.values()) if (seat.roster === Detail.ALL && seat.user !== user) this.#send(seat, frame);
+        for (const seat of this.#seats.detailed) if (seat.roster === Detail.ALL && seat.user !== user) this.#send(seat, frame);
         break;
       }
       case "signal": {
         const frame = signalFrame(this.handle, announcement.sender, announcement.name, announcement.content);
-        for (const seat of this.#seats.values()) if (seat.connection.id !== announcement.origin) this.#send(seat, frame);
+        for (const seat of this.#seats.all()) if (seat.connection.id !== announcement.origin) this.#send(seat, frame);
         break;
       }
       case "close":
-        for (const seat of [...this.#seats.values()]) seat.connection.vacate(seat, "ROOM_UNAVAILABLE");
+        for (const seat of [...this.#seats.all()]) seat.connection.vacate(seat, "ROOM_UNAVAILABLE");
         break;
       default:
         break;
@@ -259,8 +274,8 @@ export class Room {
     registry: ReadonlyMap<string, RegistryValue>,
     receipts: MaybePromise<ReadonlyMap<string, Watermarks>>,
   ): void {
-    // What was appended since came before `ready`, and counts.
-    this.#log = log;
+    // Another epoch may have been told before. What was appended before is known by `producer`, which each join asks for after this.
+    this.#log ??= log;
     for (const [key, value] of registry) this.#roster.change(key, undefined, value);
     const remember = (marks: ReadonlyMap<string, Watermarks>): void => {
       for (const [user, mark] of marks) if (!this.#marks.has(user)) this.#marks.set(user, mark);
@@ -268,10 +283,20 @@ export class Room {
     if (!isLater(receipts)) remember(receipts);
   }
 
+  /** The application's wish, as far as it can be met: of more members not all are told (MBR-2). */
   #details(): Pick<Seat, "receipts" | "roster"> {
-    const usual = this.#roster.size <= this.#hub.config.detailBound ? "all" : "counts";
-    const { receipts = usual, roster = usual } = this.#hub.config.details?.(this.name) ?? {};
-    return { receipts: details[receipts], roster: details[roster] };
+    const { config } = this.#hub;
+    const usual = this.#roster.size <= config.detailBound ? "all" : "counts";
+    let wished: ReturnType<NonNullable<typeof config.details>>;
+    try {
+      wished = config.details?.(this.name);
+    } catch (error) {
+      config.log.error("failed", { what: "details", room: this.name, error });
+    }
+    const met = (wish: DetailName = usual): Detail => {
+      return details[wish === "all" && this.#roster.size > maxNamed ? "counts" : wish] ?? details[usual];
+    };
+    return { receipts: met(wished?.receipts), roster: met(wished?.roster) };
   }
 
   #arrive(user: string, profile: Member["profile"]): void {
@@ -310,26 +335,19 @@ export class Room {
     return `${this.#hub.link.relayId}/${user}`;
   }
 
-  /** Counts are made at most once per interval, for all (RCP-6). */
+  #numbersFrame(): SharedFrame {
+    return new SharedFrame(createFrame("members", { room: this.handle, count: this.#roster.size }));
+  }
+
+  #tellNumbers(): void {
+    const frame = this.#numbersFrame();
+    for (const seat of this.#seats.all()) if (!this.#seats.detailed.has(seat)) this.#send(seat, frame);
+  }
+
   #tellCounts(): void {
-    const { clock, times } = this.#hub.config;
-    const now = clock.now();
-    if (this.#counting.timer !== undefined) return;
-    if (now < this.#counting.notBefore) {
-      const timer = clock.setTimer(this.#counting.notBefore - now, () => {
-        this.#counting = { notBefore: 0, timer: undefined };
-        this.#tellCounts();
-        this.#hub.flush();
-      });
-      this.#counting = { notBefore: this.#counting.notBefore, timer };
-      return;
-    }
-    this.#counting = { notBefore: now + times.rosterInterval, timer: undefined };
     for (const [user, counts] of this.#counts.take(this.#roster.users(), this.#marks)) {
       const frame = new SharedFrame(createFrame("receipt", { room: this.handle, counts }));
-      for (const seat of this.#seats.values()) {
-        if (seat.receipts === Detail.COUNTS && seat.user === user) this.#send(seat, frame);
-      }
+      for (const seat of this.#seats.ofUser(user)) if (seat.receipts === Detail.COUNTS) this.#send(seat, frame);
     }
   }
 

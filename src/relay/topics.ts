@@ -19,10 +19,6 @@ export class Topics {
     this.#link = link;
   }
 
-  get size(): number {
-    return this.#topics.size;
-  }
-
   /** What the registry holds; the map goes on changing with it. Each call needs one of {@link release}, also where it rejects. */
   acquire(topic: string): MaybePromise<ReadonlyMap<string, RegistryValue>> {
     const known = this.#topics.get(topic);

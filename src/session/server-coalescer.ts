@@ -3,7 +3,7 @@
  * (RCP-6, TYP-4, PRS-9, MBR-1, SIG-3). A sole change after a quiet time goes at once.
  */
 
-import { createFrame, encodedSize, type Frame, type FrameOf, type TypingMark } from "../wire/codec.ts";
+import { createFrame, type Frame, type FrameOf, type TypingMark } from "../wire/codec.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
 import { SharedFrame } from "./transmit.ts";
 
@@ -100,7 +100,7 @@ export class Coalescer {
       const frame = shortened(waiting, now);
       if (frame.body.case === "typing" && frame.body.value.marks.length === 0) continue;
       slot.notBefore = now + this.#intervalMs;
-      return frame === waiting.frame.frame ? waiting.frame : new SharedFrame(frame);
+      return fitting(frame === waiting.frame.frame ? waiting.frame : new SharedFrame(frame));
     }
     this.#idleUntil = next;
     return undefined;
@@ -196,14 +196,18 @@ function mergedMembers(older: FrameOf<"members">, newer: FrameOf<"members">, vis
     exited.delete(user);
   }
   const { room, count } = newer.body.value;
-  const frame = createFrame("members", {
+  return createFrame("members", {
     room,
     count,
     entered: [...entered.values()].slice(-maxMarks),
     exited: [...exited].slice(-maxMarks),
   });
-  // LIM-3. The members are shared with frames to others, so they are copied.
-  if (encodedSize(frame) > clientFrameBytes)
-    frame.body.value.entered = frame.body.value.entered.map(({ profile: _, ...rest }) => rest);
-  return frame;
+}
+
+/** LIM-3: members without their profiles where these make the frame too long. They are shared with frames to others, so they are copied. */
+function fitting(shared: SharedFrame): SharedFrame {
+  const { body } = shared.frame;
+  if (body.case !== "members" || body.value.entered.length < 2 || shared.bytes <= clientFrameBytes) return shared;
+  const entered = body.value.entered.map(({ profile: _, ...rest }) => rest);
+  return new SharedFrame(createFrame("members", { ...body.value, entered }));
 }

@@ -7,7 +7,7 @@
  */
 
 import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError, UsageError } from "../errors.ts";
-import { createFrame, type Frame, type Init, type PresenceMark } from "../wire/codec.ts";
+import { createFrame, type Frame, type Init, type PresenceMark, type Right } from "../wire/codec.ts";
 import { maxSafeInteger, preAuthFrameBytes } from "../wire/limits.ts";
 import type {
   Acceptance,
@@ -201,16 +201,24 @@ export class ServerSession {
     if (!this.#isReady()) return;
     const { room, border } = this.#rooms.open(info);
     this.#output.takeBack(room);
+    const head = Math.max(info.announced, info.log.head);
+    // The right to read has come: delivery begins here (ROM-6).
+    if (info.start === undefined && !info.publishOnly && room.mode === "publishOnly") room.next = head + 1;
     room.mode = info.publishOnly ? "publishOnly" : "subscribed";
     room.rights = new Set(info.rights);
     const start = info.start ?? (info.publishOnly ? info.log.head + 1 : room.next);
     // One that only tells new rights leaves publishing alone (PUB-19).
-    const head = Math.max(info.announced, info.log.head);
     if (info.start === undefined) room.head = Math.max(room.head, head);
     else room.begin(start, head, border);
     this.#output.catchUp(room);
     this.#output.control(joinedFrame(info, start));
     if (info.ref !== 0) this.#rooms.answered(info.ref);
+  }
+
+  /** Rights in an open room have changed: they hold at once, before `joined` tells them (AUT-8). */
+  setRights(handle: number, rights: readonly Right[]): void {
+    const room = this.#rooms.get(handle);
+    if (room !== undefined) room.rights = new Set(rights);
   }
 
   /** The room is closed (ROM-8); the answer to a leave, or with ref 0 unsolicited, with the reason. */

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { ProtocolError } from "../../src/errors.ts";
-import { type Broker, type BrokerLink, type BrokerSink, MemoryBroker, Relay } from "../../src/relay/index.ts";
+import { type Broker, type BrokerLink, type BrokerSink, MemoryBroker, Relay, type RelayOptions } from "../../src/relay/index.ts";
+import type { RightName } from "../../src/session/client-events.ts";
 import { PresenceState, Verdict } from "../../src/wire/codec.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { codes, fakeRandom, first, id, Peer, settled } from "./peer.ts";
@@ -66,14 +67,14 @@ async function quiet(): Promise<void> {
   for (let i = 0; i < 10; i++) await settled();
 }
 
-function setup(relays = 1): { clock: FakeClock; broker: LaterBroker; relays: Relay[] } {
+function setup(relays = 1, options: Partial<RelayOptions> = {}): { clock: FakeClock; broker: LaterBroker; relays: Relay[] } {
   const clock = new FakeClock(1000);
   const broker = new LaterBroker(new MemoryBroker({ clock, random: fakeRandom() }));
   const authenticate = async ({ token }: { token: string }) => ({ user: token });
   return {
     clock,
     broker,
-    relays: Array.from({ length: relays }, () => new Relay({ broker, clock, random: fakeRandom(), authenticate })),
+    relays: Array.from({ length: relays }, () => new Relay({ broker, clock, random: fakeRandom(), authenticate, ...options })),
   };
 }
 
@@ -136,6 +137,28 @@ describe("a broker that answers later", () => {
     expect([ada.offsets(), ada.take("ack").length]).toEqual([[1], 1]);
   });
 
+  test("a room whose log changes while it is opened is joined all the same (LOG-3)", async () => {
+    for (let wait = 0; wait < 12; wait++) {
+      const { relays, broker } = setup();
+      const opener = new Relay({
+        broker: broker.memory,
+        clock: new FakeClock(),
+        random: fakeRandom(),
+        authenticate: () => ({ user: "x" }),
+      });
+      Peer.ready(opener, "x").join("lobby");
+      const ada = new Peer(first(relays));
+      ada.hello("ada");
+      await quiet();
+      ada.received.length = 0;
+      ada.send("join", { name: "lobby" }, 7);
+      for (let i = 0; i < wait; i++) await Promise.resolve();
+      broker.memory.reset("lobby");
+      await quiet();
+      expect([wait, codes(ada.received)[0]]).toEqual([wait, "joined"]);
+    }
+  });
+
   test("publishes before a leave are settled before left; a join waits for its turn", async () => {
     const { relays } = setup();
     const ada = await join(first(relays), "ada");
@@ -183,5 +206,73 @@ describe("a broker that answers later", () => {
     await quiet();
     expect(relay.stats()).toEqual({ connections: 0, users: 0, rooms: 0, handles: 0, watched: 0 });
     expect(clock.pending).toBe(0);
+  });
+
+  test("history whose answer comes after the right has gone is not told (AUT-8)", async () => {
+    let rights: RightName[] = ["read", "publish"];
+    const { relays } = setup(1, { authorize: ({ user }) => (user === "bob" ? rights : ["read", "publish"]) });
+    const relay = first(relays);
+    const ada = await join(relay, "ada");
+    const { room } = first(ada.take("joined"));
+    ada.publish(room, 1);
+    const bob = await join(relay, "bob");
+    bob.received.length = 0;
+    rights = [];
+    relay.revoke("bob");
+    await turns();
+    bob.send("history", { room }, 9);
+    await quiet();
+    expect(codes(bob.received)).toEqual(["left", "ROOM_UNKNOWN"]);
+  });
+
+  test("who is unwatched before the watch is answered is not watched (PRS-8)", async () => {
+    const { relays } = setup();
+    const relay = first(relays);
+    const ada = await join(relay, "ada");
+    ada.send("watch", { users: ["bob", "cyd"] }, 5);
+    ada.send("unwatch", { users: ["bob"] });
+    await quiet();
+    expect([first(ada.take("presence")).marks.length, relay.stats().watched]).toEqual([2, 1]);
+  });
+
+  test("a kick reaches who is known but not let in yet", async () => {
+    const { relays } = setup();
+    const relay = first(relays);
+    for (let wait = 2; wait < 14; wait++) {
+      const bob = new Peer(relay);
+      bob.hello("bob");
+      for (let i = 0; i < wait; i++) await Promise.resolve();
+      relay.kick("bob");
+      await quiet();
+      expect([wait, bob.closed?.code]).toEqual([wait, 4145]);
+    }
+    expect(relay.stats()).toEqual({ connections: 0, users: 0, rooms: 0, handles: 0, watched: 0 });
+  });
+
+  test("of two claims that are decided in one turn the later one holds, whichever promise is kept first (SES-3)", async () => {
+    const clock = new FakeClock(1000);
+    const memory = new MemoryBroker({ clock, random: fakeRandom() });
+    const claims: (() => void)[] = [];
+    const broker: Broker = {
+      attach: (sink) => {
+        const link = memory.attach(sink);
+        const claim = link.claim.bind(link);
+        link.claim = (...args) => new Promise((resolve) => void claims.push(() => resolve(claim(...args))));
+        return link;
+      },
+    };
+    const make = (): Relay => new Relay({ broker, clock, random: fakeRandom(), authenticate: ({ token }) => ({ user: token }) });
+    const [older, newer] = [new Peer(make()), new Peer(make())];
+    older.hello("bob", { session: 5, attempt: 1 });
+    newer.hello("bob", { session: 5, attempt: 2 });
+    for (const decide of claims) decide();
+    await quiet();
+    expect([older.closed?.reason, codes(newer.received), newer.closed]).toEqual(["SESSION_TAKEN", ["welcome"], undefined]);
+    newer.cut();
+    const next = new Peer(make());
+    next.hello("bob", { session: 5, attempt: 1 });
+    for (const decide of claims.slice(2)) decide();
+    await quiet();
+    expect(codes(next.received)).toEqual(["welcome"]);
   });
 });

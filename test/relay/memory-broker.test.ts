@@ -256,6 +256,33 @@ describe("the log", () => {
     expect(publish(world, 6, 6, { kind: ChatKind.REDACTION, target: id(1), content: undefined })).toBe("stored 6");
   });
 
+  test("an id stays with the entry that had it first, and others' entries with it are left alone (LOG-10, PUB-14)", () => {
+    const world = setup({ retention: { maxEntries: 7 } });
+    world.link.open("r");
+    const eve = { sender: "eve", producer: "q" };
+    const redaction = { kind: ChatKind.REDACTION, target: id(1), content: undefined };
+    const kinds = (): ChatKind[] =>
+      now(world.link.read("r", { after: 0, limit: 9, maxBytes: 1e6 })).entries.map(({ kind }) => kind);
+    publish(world, 1);
+    expect(publish(world, 1, 1, eve)).toBe("stored 2");
+    expect(publish(world, 2, 8, { ...eve, ...redaction })).toBe("FORBIDDEN");
+    expect(publish(world, 3, 9, { ...eve, kind: ChatKind.EDIT, target: id(1) })).toBe("FORBIDDEN");
+    expect(publish(world, 2, 2, { kind: ChatKind.EDIT, target: id(1) })).toBe("stored 3");
+    expect(publish(world, 1, 1, { producer: "phone" })).toBe("stored 4");
+    expect(publish(world, 3, 3, redaction)).toBe("stored 5");
+    const { TOMBSTONE, UNSPECIFIED, REDACTION, EDIT } = ChatKind;
+    expect(kinds()).toEqual([TOMBSTONE, UNSPECIFIED, TOMBSTONE, TOMBSTONE, REDACTION]);
+    // A backend's entry in the name of another is another one.
+    expect(now(world.link.append("r", request(0, 1, { sender: "" }))).offset).toBe(6);
+    expect(now(world.link.append("r", request(0, 1, { sender: "" }))).offset).toBe(6);
+    // The oldest goes: the id is that of the next one that is left.
+    publish(world, 4);
+    publish(world, 5);
+    expect(publish(world, 4, 10, { ...eve, kind: EDIT, target: id(1) })).toBe("stored 9");
+    expect(publish(world, 5, 11, { ...eve, ...redaction })).toBe("FORBIDDEN");
+    expect(publish(world, 6, 12, redaction)).toBe("stored 10");
+  });
+
   test("targets (LOG-8)", () => {
     const world = setup({ retention: { maxEntries: 20 } });
     world.link.open("r", "ada");

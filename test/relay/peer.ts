@@ -36,7 +36,6 @@ export function id(n: number): Uint8Array {
 
 /** Faults of the relay fail the test. */
 const strict: Logger = {
-  debug() {},
   info() {},
   warn() {},
   error: (event, fields) => {

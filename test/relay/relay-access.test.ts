@@ -10,7 +10,7 @@ import { codes, Peer, play, settled, world } from "./peer.ts";
 describe("who may", () => {
   test("tokens that are not accepted, and services that fail (AUT-1)", async () => {
     const logged: unknown[] = [];
-    const log = { debug() {}, info() {}, warn() {}, error: (...args: unknown[]) => void logged.push(args) };
+    const log = { info() {}, warn() {}, error: (...args: unknown[]) => void logged.push(args) };
     const { relay } = play([], {
       log,
       authenticate: async ({ token }) => {

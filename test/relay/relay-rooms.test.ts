@@ -269,3 +269,53 @@ describe("rooms", () => {
     expect(bob.take("typing")).toEqual([]);
   });
 });
+
+describe("what is told of members", () => {
+  test("never of each in a room of 256, whatever is configured (MBR-2)", () => {
+    const users = Array.from({ length: 256 }, (_, i) => `u${i}`);
+    const { peers, clock } = play(users, { details: () => ({ roster: "all", receipts: "all" }) });
+    for (const peer of peers.slice(0, 255)) expect(peer.join("lobby").roster).toBe(Detail.ALL);
+    const [ada, last] = [first(peers), peers[255] as Peer];
+    clock.advance(500);
+    ada.received.length = 0;
+    expect(last.join("lobby")).toMatchObject({ roster: Detail.COUNTS, receipts: Detail.COUNTS, count: 256, members: [] });
+    clock.advance(500);
+    expect(codes(ada.received)[0]).toBe("joined");
+    expect(ada.take("joined")).toMatchObject([{ roster: Detail.COUNTS, receipts: Detail.COUNTS, count: 256 }]);
+    expect(ada.take("members").every(({ entered }) => entered.length === 0)).toBe(true);
+  });
+
+  test("a hook that throws, or says what does not exist, leaves the default", () => {
+    const log = { info() {}, warn() {}, error() {} };
+    const hooks: (() => never)[] = [
+      () => {
+        throw new Error("no");
+      },
+      () => ({ roster: "some" }) as never,
+    ];
+    for (const details of hooks) {
+      const { relay, peers } = play(["ada"], { log, details });
+      const ada = first(peers);
+      expect(ada.join("lobby")).toMatchObject({ roster: Detail.ALL, receipts: Detail.ALL });
+      ada.send("goodbye", {});
+      ada.cut();
+      expect(relay.stats()).toMatchObject({ rooms: 0, handles: 0 });
+    }
+  });
+
+  test("numbers are told once per interval, however many come (MBR-1)", () => {
+    const users = Array.from({ length: 50 }, (_, i) => `u${i}`);
+    const { peers, clock } = play(users, { detailBound: 1 });
+    const ada = first(peers);
+    ada.join("lobby");
+    const told: (readonly number[])[] = [];
+    for (let from = 1; from < 50; from += 7) {
+      for (const peer of peers.slice(from, from + 7)) peer.join("lobby");
+      clock.advance(500);
+      told.push(ada.take("members").map(({ count }) => count));
+    }
+    expect(told.every((counts) => counts.length <= 2)).toBe(true);
+    clock.advance(500);
+    expect([...told.flat(), ...ada.take("members").map(({ count }) => count)].at(-1)).toBe(50);
+  });
+});

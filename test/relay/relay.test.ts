@@ -140,7 +140,7 @@ describe("chat", () => {
     const [ada] = peers as [Peer];
     const { room } = ada.join("lobby");
     const stored = await relay.publish("lobby", { id: id(9), content: "hello", sender: "bot" });
-    expect([stored.offset, await relay.publish("lobby", { id: id(9), content: "hello" })]).toEqual([1, stored]);
+    expect([stored.offset, await relay.publish("lobby", { id: id(9), content: "again", sender: "bot" })]).toEqual([1, stored]);
     expect(ada.take("chat")).toMatchObject([{ offset: 1n, sender: "bot", id: id(9) }]);
     relay.signal({ user: "ada" }, "n", "x");
     relay.signal({ room: "lobby" }, "m");
@@ -156,6 +156,41 @@ describe("chat", () => {
     await expect(relay.publish("lobby", { kind: ChatKind.TOMBSTONE })).rejects.toMatchObject({ code: "FIELD_INVALID" });
     expect(() => relay.signal({ user: "ada" }, "")).toThrow(ProtocolError);
   });
+
+  test("what the service says is held to what a client may say (ENC-8, LIM-3)", async () => {
+    const long = "x".repeat(1100);
+    const { relay, peers } = play(["ada"], {
+      limits: { contentBytes: 1024 },
+      log: { info() {}, warn() {}, error() {} },
+      onPublish: (_, { kind }) => ({ content: kind === "redaction" ? "why" : long }),
+    });
+    const ada = first(peers);
+    const { room } = ada.join("lobby");
+    await relay.publish("lobby", { content: "x".repeat(1000), id: id(1), sender: "ada" });
+    await expect(relay.publish("lobby", { content: long })).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+    const redaction = { kind: ChatKind.REDACTION, target: id(1) };
+    await expect(relay.publish("lobby", { ...redaction, content: "why" })).rejects.toMatchObject({ code: "FIELD_INVALID" });
+    await expect(relay.publish("lobby", { kind: ChatKind.VOID })).rejects.toMatchObject({ code: "FIELD_INVALID" });
+    expect(() => relay.signal({ room: "lobby" }, "big", long)).toThrow("too long");
+    // What the application has made of a publish does not become valid when it is sent again: it is final (PUB-11).
+    ada.publish(room, 1);
+    ada.publish(room, 2, 2, { ...redaction, content: undefined } as never);
+    expect([ada.errors(), ada.offsets()]).toEqual([["LIMIT_EXCEEDED", "FIELD_INVALID"], [1]]);
+  });
+});
+
+test("a relay that is closed within a callback leaves no timer of its own", () => {
+  let relay: Relay | undefined;
+  const made = play(["ada", "bob"], { onSignal: () => relay?.close() });
+  relay = made.relay;
+  for (const peer of made.peers) {
+    peer.join("lobby");
+    peer.send("presence", { marks: [{ state: PresenceState.ONLINE }] });
+  }
+  first(made.peers).send("signal", { name: "x" });
+  expect(made.peers.map(({ closed }) => closed?.reason)).toEqual(["GOING_AWAY", "GOING_AWAY"]);
+  // One is the broker's own: it forgets when users were last seen (PRS-7).
+  expect([relay.stats().connections, made.clock.pending]).toEqual([0, 1]);
 });
 
 describe("pressure", () => {

@@ -40,7 +40,7 @@ export async function startRelay(
     clock,
     random: nodeRandom,
     authenticate: ({ token }) => ({ user: token }),
-    log: { debug: write, info: write, warn: write, error: write },
+    log: { info: write, warn: write, error: write },
     ...relayOptions,
   });
   const server = createServer((_request, response) => response.end());

@@ -13,7 +13,7 @@ export function jsonLog(output: Output, level: Level, wall: () => number): Logge
     const line = { time: new Date(wall()).toISOString(), level: at, event, ...fields };
     output.write(`${JSON.stringify(line, plain)}\n`);
   };
-  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+  return { info: write("info"), warn: write("warn"), error: write("error") };
 }
 
 /** What JSON has no form for: large integers, and errors, whose stack belongs to the log of a service. */

@@ -1,0 +1,57 @@
+/** What the application gives a relay is checked where it is received: a fault of a hook is found here, not in a frame to a client. */
+
+import { ProtocolError } from "../errors.ts";
+import type { RightName } from "../session/client-events.ts";
+import { type Content, checkFrame, createFrame, encodedSize, type Init, type Profile, Right } from "../wire/codec.ts";
+import type { Principal } from "./options.ts";
+
+const rightNumbers: ReadonlyMap<RightName, Right> = new Map([
+  ["read", Right.READ],
+  ["publish", Right.PUBLISH],
+  ["redact", Right.REDACT],
+  ["signal", Right.SIGNAL],
+]);
+
+/** @throws ProtocolError FIELD_INVALID where one is no right. */
+export function rightsOf(names: readonly RightName[] | undefined): Right[] {
+  return [...new Set(names)].map((name) => {
+    const right = rightNumbers.get(name);
+    if (right === undefined) throw new ProtocolError("FIELD_INVALID", "there is no such right", { field: "rights" });
+    return right;
+  });
+}
+
+/**
+ * Content that fits.
+ * @param maxBytes - `limits.contentBytes`.
+ * @throws ProtocolError FIELD_INVALID, LIMIT_EXCEEDED
+ */
+export function checkedContent(init: Init<Content>, maxBytes: number): Content {
+  const frame = createFrame("signal", { name: "content", content: init });
+  const violation = checkFrame(frame);
+  if (violation !== undefined) throw violation;
+  const content = frame.body.value.content as Content;
+  if (encodedSize(content) > maxBytes) throw new ProtocolError("LIMIT_EXCEEDED", "the content is too long", { field: "content" });
+  return content;
+}
+
+/** Who a client is, with the profile complete (AUT-9). */
+export interface CheckedPrincipal {
+  readonly principal: Principal;
+  readonly profile: Profile | undefined;
+  /** In ms; 0: it does not expire. */
+  readonly expiresInMs: number;
+}
+
+/** @throws ProtocolError FIELD_INVALID; TOKEN_EXPIRED where it has expired (AUT-4). */
+export function checkedPrincipal(principal: Principal): CheckedPrincipal {
+  const { user, profile, expiresInMs = 0 } = Object(principal) as Principal;
+  const frame = createFrame("members", { room: 1, entered: [profile === undefined ? { user } : { user, profile }] });
+  const violation = checkFrame(frame);
+  if (violation !== undefined) throw violation;
+  if (typeof expiresInMs !== "number" || Number.isNaN(expiresInMs)) {
+    throw new ProtocolError("FIELD_INVALID", "expiresInMs is no number", { field: "expiresInMs" });
+  }
+  if (expiresInMs < 0) throw new ProtocolError("TOKEN_EXPIRED", "the token has expired");
+  return { principal, profile: frame.body.value.entered[0]?.profile, expiresInMs };
+}
