@@ -121,6 +121,8 @@ export class Lane {
       this.#renumber(nextSeq);
     } else if (nextSeq >= lowest) {
       this.#nextSeq = Math.max(nextSeq, highest + 1);
+      // Another log has not seen the seqs that the old one used up: it would wait for them for ever.
+      if (epoch !== sent[0]?.epoch) this.#renumber(nextSeq, this.#lowerBound(nextSeq));
     } else if (epoch !== sent[0]?.epoch) {
       this.#renumber(nextSeq);
     } else {
@@ -292,8 +294,9 @@ export class Lane {
     }
   }
 
-  #renumber(from: number): void {
-    const sent = this.#sent();
+  /** Gives those that have a seq, from this index on, the seqs from `from` on. */
+  #renumber(from: number, index: number = 0): void {
+    const sent = this.#sent().slice(index);
     if (from + sent.length > maxSafeInteger) {
       // There are not enough left, and under their old seqs they must not be sent.
       this.close();

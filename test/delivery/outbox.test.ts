@@ -170,6 +170,27 @@ describe("Outbox against a broker", () => {
     { weight: 1, arbitrary: fc.constant("new epoch" as const) },
   );
 
+  it("leaves no hole for a log that is another one (PUB-8, c)", () => {
+    const outbox = new Outbox(limits);
+    for (const n of [1, 2, 3]) outbox.add(draft("a", n));
+    const lane = outbox.lane("a");
+    lane.open({ epoch: 1, nextSeq: 1 });
+    lane.prepare(3);
+    new Disk().write(outbox);
+    for (let entry = lane.next(); entry !== undefined; entry = lane.next()) {
+      outbox.apply(entry, "send");
+      lane.sent(entry);
+    }
+    const second = lane.settle(2);
+    if (second !== undefined) outbox.apply(second, "stored");
+    lane.close();
+    expect(lane.open({ epoch: 2, nextSeq: 1 })).toEqual([]);
+    expect(lane.entries().map(({ seq, epoch }) => [seq, epoch])).toEqual([
+      [1, 2],
+      [2, 2],
+    ]);
+  });
+
   it("stores each message once, in order, within an epoch (PUB-7, PUB-8, PUB-16)", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 20, maxLength: 200 }), (steps) => {

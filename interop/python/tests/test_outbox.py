@@ -89,6 +89,16 @@ def test_joined_compares(next_seq, epoch, expected, then):
     assert box.next_seq == then
 
 
+def test_joined_leaves_no_hole_for_another_log():
+    """PUB-8, c: the seq that was settled in the old log is not used up in the new one."""
+    box, entries = outbox(3)
+    box.ack(2, 2, 2)
+    box.lost()
+    box.joined(1, 8)
+    assert seqs([entries[0], entries[2]]) == [1, 2]
+    assert box.next_seq == 3
+
+
 def test_joined_with_a_forgotten_producer():
     """PUB-8, e: nobody can say; nothing is sent again, and queued entries go on."""
     box, entries = outbox(3)

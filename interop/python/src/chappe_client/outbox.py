@@ -148,6 +148,8 @@ class Outbox:
             self._renumber(next_seq)
         elif next_seq >= sent[0].seq:
             self.next_seq = max(next_seq, sent[-1].seq + 1)
+            if epoch != self.epoch:  # what the old log used up would be a hole in this one
+                self._renumber(next_seq, [entry for entry in sent if entry.seq >= next_seq])
         elif epoch != self.epoch:
             self._renumber(next_seq)
         else:
@@ -241,8 +243,8 @@ class Outbox:
             if entry.seq >= first:
                 self.window.remove(entry)
 
-    def _renumber(self, first: int) -> None:
-        sent = self.unsettled
+    def _renumber(self, first: int, sent: list[Entry] | None = None) -> None:
+        sent = self.unsettled if sent is None else sent
         for seq, entry in enumerate(sent, first):
             entry.seq = seq
         self.next_seq = first + len(sent)
