@@ -258,7 +258,7 @@ describe("the log", () => {
 
   test("an id stays with the entry that had it first, and others' entries with it are left alone (LOG-10, PUB-14)", () => {
     const world = setup({ retention: { maxEntries: 7 } });
-    world.link.open("r");
+    world.link.open("r", "ada");
     const eve = { sender: "eve", producer: "q" };
     const redaction = { kind: ChatKind.REDACTION, target: id(1), content: undefined };
     const kinds = (): ChatKind[] =>
