@@ -6,7 +6,7 @@
  * end (CRD-6), so a command sends last; no event follows `closed`.
  */
 
-import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError, UsageError } from "../errors.ts";
+import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError } from "../errors.ts";
 import { createFrame, type Frame, type Init, type PresenceMark, type Right } from "../wire/codec.ts";
 import { maxSafeInteger, preAuthFrameBytes } from "../wire/limits.ts";
 import type {
@@ -26,6 +26,7 @@ import {
   errorFrame,
   goodbyeFrame,
   joinedFrame,
+  misuse,
   pageFrame,
   remote,
   welcomeFrame,
@@ -161,7 +162,7 @@ export class ServerSession {
           if (this.#hopes.size === 0) this.#end(remote("TOKEN_EXPIRED", "the token has expired"), 0);
           break;
         case "drain":
-          this.#endDrain();
+          this.#end(undefined, 0);
           break;
         case "coalesce":
           // The next pollTransmit takes what may go.
@@ -296,7 +297,7 @@ export class ServerSession {
     }
     if (before !== "authenticating") this.#timers.set("drain", now + options.drainMs);
     this.#output.control(goodbyeFrame(options));
-    if (before === "authenticating") this.#endDrain();
+    if (before === "authenticating") this.#end(undefined, 0);
   }
 
   /** Ends the connection for a reason of the protocol (ERR-8). */
@@ -367,17 +368,13 @@ export class ServerSession {
     this.#output.control(errorFrame(error, subject));
   }
 
-  #end(error: ProtocolError, ref: number): void {
+  /** Without an error a goodbye was sent: it stands in its place (ERR-8). */
+  #end(error: ProtocolError | undefined, ref: number): void {
     if (this.#state === "closed" || this.#go("close") === undefined) return;
-    this.#output.close(errorFrame(withScope(error, "connection"), { ref }), closeCode(error.code, error.retry), error.code);
+    const { code, retry } = error ?? { code: "GOING_AWAY", retry: "after" };
+    const frame = error && errorFrame(withScope(error, "connection"), { ref });
+    this.#output.close(frame, closeCode(code, retry), code);
     this.#finish(error);
-  }
-
-  /** The goodbye stands in the place of the error (ERR-8). */
-  #endDrain(): void {
-    if (this.#state === "closed" || this.#go("close") === undefined) return;
-    this.#output.close(undefined, closeCode("GOING_AWAY", "after"), "GOING_AWAY");
-    this.#finish(undefined);
   }
 
   #finish(error: ProtocolError | undefined): void {
@@ -401,8 +398,4 @@ export class ServerSession {
   #wall(): bigint {
     return BigInt(Math.min(Math.max(0, Math.floor(this.#options.wall())), maxSafeInteger));
   }
-}
-
-function misuse(what: string): UsageError {
-  return new UsageError("STATE_INVALID", what);
 }
