@@ -22,6 +22,11 @@ export class WsTransport implements RelayTransport {
   constructor(ws: WebSocket, socket: Duplex) {
     this.#ws = ws;
     this.#socket = socket;
+    // What ws objects to, it closes by itself (TRN-12); the close event follows. Heard from the start: a first frame may come with the
+    // request, and an error that nobody hears ends the process.
+    ws.on("error", () => {
+      this.#isClosing = true;
+    });
   }
 
   /** Bytes that wait here, and have not been given to the operating system. */
@@ -52,10 +57,6 @@ export class WsTransport implements RelayTransport {
     this.#ws.on("message", (data: Buffer, isBinary) => {
       if (this.#isClosing) return;
       connection.handleMessage(isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data.toString());
-    });
-    // What ws objects to, it closes by itself (TRN-12); the close event follows.
-    this.#ws.on("error", () => {
-      this.#isClosing = true;
     });
     this.#ws.once("close", () => {
       this.#isClosing = true;

@@ -20,6 +20,19 @@ afterEach(() => {
   for (const server of open.splice(0)) server.close();
 });
 
+/** An upgrade as it stands on the wire. */
+const rawUpgrade = (path: string): string =>
+  [
+    `GET ${path} HTTP/1.1`,
+    "Host: 127.0.0.1",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol: chappe.v1",
+    "\r\n",
+  ].join("\r\n");
+
 describe("the upgrade", () => {
   test.each([
     ["chappe.v1", "chappe.v1"],
@@ -230,6 +243,18 @@ describe("what is wrong ends the connection", () => {
     const { port } = await start({}, { timeoutMs: 20 });
     const socket = connect(port, "127.0.0.1");
     socket.write("GET / HTTP/1.1\r\nHost: ");
+    await once(socket, "close");
+  });
+
+  test("what ws objects to is no error of the process, also where the relay takes no connection", async () => {
+    const { port, relay } = await start();
+    relay.close();
+    const socket = connect(port, "127.0.0.1");
+    // A reset is as good as an end here.
+    socket.on("error", () => undefined);
+    // No frame: reserved bits are set, and the opcode is unknown.
+    socket.write(Buffer.concat([Buffer.from(rawUpgrade("/")), Buffer.of(0xff, 0x00)]));
+    socket.resume();
     await once(socket, "close");
   });
 
