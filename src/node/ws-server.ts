@@ -7,14 +7,17 @@ import type { Relay } from "../relay/relay.ts";
 import { jsonCodec } from "../session/json-codec.ts";
 import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 import { relayFrameBytes } from "../wire/limits.ts";
-import { boundRequestHeader } from "./header-deadline.ts";
 import { loadWs } from "./load-ws.ts";
 import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";
+import { routeUpgrades } from "./upgrade-routes.ts";
 import { WsTransport } from "./ws-transport.ts";
 
 /** How a relay is served. */
 export interface AttachOptions {
-  /** Path of the endpoint, `/` by default; an upgrade of another path gets 404, unless somebody else listens for upgrades too. */
+  /**
+   * Path of the endpoint, `/` by default; no two relays of one server have the same. An upgrade of another path gets 404. Where somebody
+   * else listens for upgrades too, it is theirs, and its connection is ended if they do not answer it within `timeoutMs`.
+   */
   readonly path?: string;
   /**
    * Origins of web pages that may connect, as `https://chat.example.org`; compared as whole strings. By default those whose host and port
@@ -87,16 +90,14 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
       return [codec.subprotocol, { codec, made }];
     }),
   );
-  const rules = { path, origins, subprotocols: [...servers.keys()] };
+  const rules = { origins, subprotocols: [...servers.keys()] };
   const open = new Set<Duplex>();
-  const header = boundRequestHeader(server, timeoutMs);
   let isAccepting = true;
 
-  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    header.upgraded(socket);
+  const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const judged = judgeUpgrade(request, rules);
     if (typeof judged !== "string") {
-      if (judged.status !== 404 || server.listenerCount("upgrade") === 1) refuse(socket, judged);
+      refuse(socket, judged);
       return;
     }
     if (!isAccepting || open.size >= maxConnections) {
@@ -118,7 +119,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
     });
   };
 
-  server.on("upgrade", upgrade);
+  const leave = routeUpgrades(server, { path, timeoutMs, take });
 
   return {
     get connections() {
@@ -128,8 +129,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
       isAccepting = false;
     },
     detach: () => {
-      header.stop();
-      server.off("upgrade", upgrade);
+      leave();
       for (const socket of open) socket.destroy();
     },
   };
