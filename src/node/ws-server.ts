@@ -6,7 +6,6 @@ import { closeCode, UsageError } from "../errors.ts";
 import type { Relay } from "../relay/relay.ts";
 import { jsonCodec } from "../session/json-codec.ts";
 import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
-import { relayFrameBytes } from "../wire/limits.ts";
 import { loadWs } from "./load-ws.ts";
 import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";
 import { routeUpgrades } from "./upgrade-routes.ts";
@@ -26,8 +25,6 @@ export interface AttachOptions {
   readonly origins?: readonly string[];
   /** Connections at a time, 10,000 by default; a further one gets 503. */
   readonly maxConnections?: number;
-  /** Bytes of one frame, 1 MiB by default: that of the relay's limits. */
-  readonly frameBytes?: number;
   /** For the header of an upgrade request, and for a message that has begun; in ms, 10,000 by default (TRN-11). */
   readonly timeoutMs?: number;
 }
@@ -67,10 +64,10 @@ const textFactor = 8;
  * @throws UsageError DEPENDENCY_MISSING where the package `ws` is not installed; OPTION_INVALID.
  */
 export async function attachRelay(server: Server, relay: Relay, options: AttachOptions = {}): Promise<AttachedRelay> {
-  const { path = "/", origins, maxConnections = 10_000, frameBytes = relayFrameBytes, timeoutMs = 10_000 } = options;
+  const { path = "/", origins, maxConnections = 10_000, timeoutMs = 10_000 } = options;
   if (!path.startsWith("/") || path.includes("?"))
     throw new UsageError("OPTION_INVALID", `path must begin with / and hold no ?: ${path}`);
-  for (const [name, value] of Object.entries({ maxConnections, frameBytes, timeoutMs }))
+  for (const [name, value] of Object.entries({ maxConnections, timeoutMs }))
     if (!Number.isSafeInteger(value) || value < 1)
       throw new UsageError("OPTION_INVALID", `${name} must be a whole number above 0`);
 
@@ -85,7 +82,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
   } as const;
   const servers = new Map(
     codecs.map((codec) => {
-      const maxPayload = codec === binaryCodec ? frameBytes : textFactor * frameBytes;
+      const maxPayload = (codec === binaryCodec ? 1 : textFactor) * relay.frameBytes;
       const made = new WebSocketServer({ ...bounds, maxPayload, handleProtocols: () => codec.subprotocol });
       return [codec.subprotocol, { codec, made }];
     }),

@@ -74,6 +74,7 @@ describe("the upgrade", () => {
     ["another path", 404, {}, { path: "/other" }],
     ["a token in the query", 400, {}, { path: "/?token=canary" }],
     ["an access token in the query", 400, {}, { path: "/?a=b&access_token=canary" }],
+    ["a token behind a second question mark", 400, {}, { path: "/?a=?&token=canary" }],
     ["another method", 400, {}, { method: "POST" }],
     ["another protocol", 400, { Upgrade: "h2c" }, {}],
     ["no key", 400, { "Sec-WebSocket-Key": undefined }, {}],
@@ -158,7 +159,7 @@ describe("the upgrade", () => {
     expect(server.listenerCount("upgrade")).toBe(0);
   });
 
-  test.each([{ path: "x" }, { path: "/?a" }, { maxConnections: 0 }, { frameBytes: 1.5 }, { timeoutMs: Number.NaN }])(
+  test.each([{ path: "x" }, { path: "/?a" }, { maxConnections: 0 }, { maxConnections: 1.5 }, { timeoutMs: Number.NaN }])(
     "%j is OPTION_INVALID",
     async (options) => {
       const error = await attachRelay({} as never, {} as never, options).catch((cause: unknown) => cause);
@@ -266,6 +267,17 @@ describe("what is wrong ends the connection", () => {
     const peer = await Peer.open(url, form);
     peer.raw(form === "json" ? "x".repeat(length) : new Uint8Array(length));
     expect((await peer.closed).code).toBe(1009);
+  });
+
+  test("TRN-12: that length is the relay's own limit", async () => {
+    const { url } = await start({ limits: { frameBytes: 20_000, contentBytes: 10_000 } });
+    const [within, beyond] = [await Peer.open(url), await Peer.open(url)];
+    within.hello("ada");
+    expect(await within.next("welcome")).toMatchObject({ limits: { frameBytes: 20_000 } });
+    within.raw(new Uint8Array(20_000));
+    expect(await within.next("error")).toMatchObject({ code: ErrorCode.TAG_INVALID });
+    beyond.raw(new Uint8Array(20_001));
+    expect((await beyond.closed).code).toBe(1009);
   });
 
   test("text that is not UTF-8", async () => {
