@@ -68,6 +68,11 @@ export class Backoff {
   }
 
   /** A connection, or an attempt, has ended. */
+  next(
+    verdict: EndVerdict & { readonly retry: Exclude<RetryName, "never"> },
+    now: number,
+  ): Exclude<Comeback, { input: "refused" }>;
+  next(verdict: EndVerdict, now: number): Comeback;
   next(verdict: EndVerdict, now: number): Comeback {
     const { base, cap, breakFor } = this.#options;
     if (verdict.retry === "never") return { input: "refused" };
