@@ -86,8 +86,8 @@ export function errorCodeName(number: number): ErrorCodeName {
 }
 
 /**
- * What a WebSocket close code says about coming back (ERR-4). Codes outside 4100–4499 are not Chappe's:
- * 1000 and 1001 from the application's own close are `never`; everything else, as 1006, is `after`.
+ * What the close code of a WebSocket that the other side or the network has ended says about coming back (ERR-4). Codes outside
+ * 4100 to 4499 are no verdict: `after`, also for 1000 and 1001. (What the application closes itself does not come back, whatever the code.)
  */
 export function retryOfCloseCode(code: number): RetryName {
   if (code >= 4100 && code < 4500) {
@@ -100,9 +100,11 @@ export function retryOfCloseCode(code: number): RetryName {
 export interface ProtocolErrorDetails {
   /** Whose fault: the caller's (`local`, the default) or the peer's (`remote`). */
   readonly origin?: "local" | "remote";
-  /** Overrides the code's own verdict. */
+  /** Whether it helps to try again, in the place of the code's own verdict. */
   readonly retry?: RetryName;
+  /** What it ends, in the place of the code's own verdict. */
   readonly scope?: ScopeName;
+  /** Whether it has been done, in the place of the code's own verdict. */
   readonly processed?: ProcessedName;
   /** When to try again, in ms from now; 0 where nothing is said. */
   readonly retryAfterMs?: number;
@@ -110,21 +112,32 @@ export interface ProtocolErrorDetails {
   readonly at?: number;
   /** Path of the field that is wrong, as `publish.content.headers`. */
   readonly field?: string;
+  /** The error behind it. It is told to no peer. */
   readonly cause?: unknown;
 }
 
 /** An error with a stable code. Compare `code`, never `message`. */
 export class ProtocolError extends Error {
+  /** The same for all of this class. */
   override readonly name = "ProtocolError";
+  /** What went wrong (ERR-2). */
   readonly code: ErrorCodeName;
+  /** Whose fault: the caller's, or the peer's. */
   readonly origin: "local" | "remote";
+  /** Whether it helps to try again (ERR-3). */
   readonly retry: RetryName;
+  /** What it ends (ERR-3). */
   readonly scope: ScopeName;
+  /** Whether what was asked for has been done (ERR-3). */
   readonly processed: ProcessedName;
+  /** When to try again, in ms from the moment it was told, 0 to 2^32−1; 0: nothing is said. */
   readonly retryAfterMs: number;
+  /** Index of the first byte that is wrong; undefined where no bytes are. */
   readonly at: number | undefined;
+  /** Path of the field that is wrong, as `publish.content.headers` (ENC-8); undefined where none is. */
   readonly field: string | undefined;
 
+  /** @param message - for people and logs; without tokens and content (ERR-7). */
   constructor(code: ErrorCodeName, message: string, details: ProtocolErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     const [, retry, scope, processed] = rows[code];
@@ -143,7 +156,6 @@ export class ProtocolError extends Error {
 export type UsageErrorCode =
   | "OUTBOX_FULL"
   | "OUTBOX_CORRUPT"
-  | "ENTRY_UNKNOWN"
   | "ENTRY_SETTLED"
   | "ROOM_NOT_JOINED"
   | "OPTION_INVALID"
@@ -154,9 +166,12 @@ export type UsageErrorCode =
 
 /** Misuse by the caller, or a bound of its own making. Compare `code`, never `message`. */
 export class UsageError extends Error {
+  /** The same for all of this class. */
   override readonly name = "UsageError";
+  /** What was wrong. */
   readonly code: UsageErrorCode;
 
+  /** @param message - for people and logs. @param cause - the error behind it. */
   constructor(code: UsageErrorCode, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;

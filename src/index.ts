@@ -14,6 +14,7 @@ export {
 } from "./delivery/ack-tracker.ts";
 export { Batcher, type BatcherOptions } from "./delivery/batcher.ts";
 export { type Decision, IdWindow, type IdWindowOptions, type ProducerSnapshot, ProducerWindow } from "./delivery/dedup.ts";
+export type { Lane } from "./delivery/lane.ts";
 export {
   compareMessageIds,
   formatMessageId,
@@ -48,10 +49,32 @@ export {
   type UsageErrorCode,
   verdicts,
 } from "./errors.ts";
-export { Backoff, type BackoffOptions, defaultBackoff, type EndVerdict } from "./session/backoff.ts";
-export type { ClientEvent, ClientEvents } from "./session/client-events.ts";
+export { Backoff, type BackoffOptions, type Comeback, defaultBackoff, type EndVerdict } from "./session/backoff.ts";
+export type { ClientConversation, OwnPresence, PublishInput } from "./session/client-conversation.ts";
+export type { ContentInput } from "./session/client-convert.ts";
+export type {
+  ClientEvent,
+  ClientEvents,
+  DetailName,
+  DurabilityName,
+  EntryChange,
+  HistoryPage,
+  JoinedRoom,
+  Message,
+  MessageContent,
+  MessageKind,
+  PresenceName,
+  ReceiptTally,
+  RightName,
+  RoomMember,
+  UserPresence,
+  UserProfile,
+  UserReceipt,
+  WelcomeInfo,
+} from "./session/client-events.ts";
 export type { ClientSessionOptions, ClientTimes } from "./session/client-options.ts";
-export type { JoinOptions } from "./session/client-room.ts";
+export type { BatchOptions } from "./session/client-publisher.ts";
+export type { ClientRoom, JoinOptions } from "./session/client-room.ts";
 export { ClientSession } from "./session/client-session.ts";
 export type { Clock, Random } from "./session/host.ts";
 export { jsonCodec } from "./session/json-codec.ts";

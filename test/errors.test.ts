@@ -39,7 +39,7 @@ describe("errors", () => {
   it("reads the code and the verdict back, and takes what it does not know for the most careful", () => {
     for (const name of names) expect(errorCodeName(verdicts[name][0])).toBe(name);
     expect(errorCodeName(99)).toBe("UNSPECIFIED");
-    for (const code of [1006, 1011, 4000, 4099, 4500]) expect(retryOfCloseCode(code)).toBe("after");
+    for (const code of [1000, 1001, 1006, 1011, 4000, 4099, 4500]) expect(retryOfCloseCode(code)).toBe("after");
   });
 
   it("fills in the verdict of the code, unless told otherwise", () => {

@@ -34,7 +34,15 @@ export class Outcomes {
     this.#requests.set(request, settler);
   }
 
-  answered({ request, result, error }: { request: number; result: unknown; error: ProtocolError | undefined }): void {
+  answered({
+    request,
+    result,
+    error,
+  }: {
+    request: number;
+    result: unknown;
+    error: ProtocolError | UsageError | undefined;
+  }): void {
     const settler = this.#requests.get(request);
     this.#requests.delete(request);
     if (error === undefined) settler?.resolve(result);

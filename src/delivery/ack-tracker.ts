@@ -30,11 +30,6 @@ export class AckTracker {
     return this.#bytesInFlight;
   }
 
-  /** The lowest seq in flight. */
-  get lowest(): number | undefined {
-    return this.#seqs[this.#head];
-  }
-
   /** The highest seq in flight. */
   get highest(): number | undefined {
     return this.#seqs.at(-1);
@@ -172,10 +167,11 @@ interface OpenRun {
 export class AckCoalescer {
   #runs: AckRun[] = [];
   readonly #open = new Map<number, OpenRun>();
+  #waiting = 0;
 
-  /** Whether there is nothing to flush. */
-  get isEmpty(): boolean {
-    return this.#runs.length === 0;
+  /** How many publishes were added since the last flush. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /**
@@ -191,6 +187,7 @@ export class AckCoalescer {
       this.#open.set(room, open);
       this.#runs.push(open.run);
     }
+    this.#waiting++;
     const { run } = open;
     if (offset === 0) {
       run.offsetDeltas.push(0);
@@ -207,6 +204,7 @@ export class AckCoalescer {
   flush(): AckRun[] {
     const runs = this.#runs;
     this.#runs = [];
+    this.#waiting = 0;
     this.#open.clear();
     return runs;
   }

@@ -19,6 +19,8 @@ export interface BatcherOptions {
 
 interface Group<T> {
   readonly items: T[];
+  /** Bytes of each. */
+  readonly sizes: number[];
   /** Bytes of all items. */
   bytes: number;
   /** When the group goes out at the latest, in ms. */
@@ -73,10 +75,11 @@ export class Batcher<T> {
       if (group !== undefined) group.dueMs = Math.min(group.dueMs, nowMs);
       // Not later than after a whole delay, also where the clock has stepped back since the last group.
       const dueMs = Math.max(nowMs, Math.min(this.#idleFromMs, nowMs + this.#maxDelayMs));
-      group = { items: [], bytes: 0, dueMs };
+      group = { items: [], sizes: [], bytes: 0, dueMs };
       this.#groups.push(group);
     }
     group.items.push(item);
+    group.sizes.push(bytes);
     group.bytes += bytes;
     if (this.#isFull(group)) group.dueMs = Math.min(group.dueMs, nowMs);
   }
@@ -90,9 +93,29 @@ export class Batcher<T> {
     return group.items;
   }
 
-  /** All groups, due or not, in order: for a goodbye, or to drop them with a connection. */
+  /** All groups, due or not, in order: something that must not overtake them is about to go out. */
   flush(): T[][] {
     return this.#groups.splice(0).map((group) => group.items);
+  }
+
+  /** Takes out the items that `matches` names: they are not to go out any more. @returns them, in order. */
+  drop(matches: (item: T) => boolean): T[] {
+    const dropped: T[] = [];
+    for (const group of this.#groups.splice(0)) {
+      const kept: Group<T> = { items: [], sizes: [], bytes: 0, dueMs: group.dueMs };
+      for (const [index, item] of group.items.entries()) {
+        const bytes = group.sizes[index] ?? 0;
+        if (matches(item)) {
+          dropped.push(item);
+        } else {
+          kept.items.push(item);
+          kept.sizes.push(bytes);
+          kept.bytes += bytes;
+        }
+      }
+      if (kept.items.length > 0) this.#groups.push(kept);
+    }
+    return dropped;
   }
 
   #isFull(group: Group<T>): boolean {

@@ -6,6 +6,7 @@
 
 import { UsageError } from "../errors.ts";
 import type { ChatKind, Content } from "../wire/codec.ts";
+import { maxSafeInteger } from "../wire/limits.ts";
 import { AckTracker } from "./ack-tracker.ts";
 import type { EntryState } from "./entry-states.ts";
 
@@ -57,6 +58,7 @@ export class Lane {
   #nextSeq = 0;
   #epoch = 0;
   #conflicted = false;
+  #isExhausted = false;
 
   constructor(room: string, changed: (entry: MutableEntry) => void) {
     this.room = room;
@@ -82,8 +84,19 @@ export class Lane {
     return this.#nextSeq !== 0;
   }
 
+  /** Whether an entry waits that cannot have a seq any more: the session has to be replaced (PUB-5). */
+  get isExhausted(): boolean {
+    return this.#isExhausted;
+  }
+
   entries(): readonly OutboxEntry[] {
     return this.#entries;
+  }
+
+  /** The entry that has this seq. */
+  at(seq: number): OutboxEntry | undefined {
+    const index = this.#indexOf(seq);
+    return index < 0 ? undefined : this.#entries[index];
   }
 
   push(entry: MutableEntry): void {
@@ -99,6 +112,7 @@ export class Lane {
     const sent = this.#sent();
     this.#rewindTo(0);
     this.#epoch = epoch;
+    this.#isExhausted = false;
     const lowest = sent[0]?.seq ?? 0;
     const highest = sent.at(-1)?.seq ?? 0;
     if (sent.length === 0) {
@@ -115,9 +129,10 @@ export class Lane {
       this.#conflicted = false;
       return sent;
     }
-    this.#conflicted = false;
+    // What could not be renumbered still must not go out under its old seqs.
+    if (!this.#isExhausted) this.#conflicted = false;
     for (const entry of this.#sent()) {
-      if (entry.epoch === epoch) continue;
+      if (entry.epoch === epoch || !this.isOpen) continue;
       entry.epoch = epoch;
       this.#changed(entry);
     }
@@ -130,14 +145,11 @@ export class Lane {
     this.#nextSeq = 0;
   }
 
-  /**
-   * The next entry to be sent, with its seq; undefined where none is, or where its seq is not stored yet.
-   * @throws UsageError COUNTER_EXHAUSTED where the seqs are used up (PUB-5).
-   */
+  /** The next entry to be sent, with its seq; undefined where none is, its seq is not stored yet, or the seqs are used up. */
   next(): MutableEntry | undefined {
     const entry = this.#entries[this.#cursor];
     if (entry === undefined || !this.isOpen) return undefined;
-    if (entry.seq === 0) this.#number(entry);
+    if (entry.seq === 0 && !this.#number(entry)) return undefined;
     return entry.storedVersion === entry.version ? entry : undefined;
   }
 
@@ -146,7 +158,7 @@ export class Lane {
     if (!this.isOpen) return;
     for (let i = this.#cursor; i < this.#entries.length && i < this.#cursor + count; i++) {
       const entry = this.#entries[i];
-      if (entry?.seq === 0) this.#number(entry);
+      if (entry?.seq === 0 && !this.#number(entry)) return;
     }
   }
 
@@ -168,8 +180,8 @@ export class Lane {
 
   /** Removes an entry that was never sent; it leaves no hole in the seqs. */
   remove(entry: MutableEntry): void {
-    const index = this.#entries.indexOf(entry);
-    if (index < 0) return;
+    const index = this.#lowest((other) => other.order >= entry.order, this.#entries.length);
+    if (this.#entries[index] !== entry) return;
     this.#entries.splice(index, 1);
     if (entry.seq === 0) return;
     if (this.isOpen) this.#nextSeq = Math.min(this.#nextSeq, entry.seq);
@@ -218,24 +230,23 @@ export class Lane {
   }
 
   #sentCount(): number {
-    let low = 0;
-    let high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#entries[middle]?.seq === 0) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return this.#lowest(({ seq }) => seq === 0, this.#entries.length);
   }
 
   /** Index of the first entry with a seq at or above this one. */
   #lowerBound(seq: number): number {
+    return this.#lowest((entry) => entry.seq >= seq, this.#sentCount());
+  }
+
+  /** Index of the first of the first `count` entries for which this holds; `count` where there is none. It holds for all behind it. */
+  #lowest(holds: (entry: OutboxEntry) => boolean, count: number): number {
     let low = 0;
-    let high = this.#sentCount();
+    let high = count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#entries[middle]?.seq ?? 0) < seq) low = middle + 1;
-      else high = middle;
+      const entry = this.#entries[middle];
+      if (entry === undefined || holds(entry)) high = middle;
+      else low = middle + 1;
     }
     return low;
   }
@@ -258,12 +269,16 @@ export class Lane {
     this.#cursor = cursor;
   }
 
-  #number(entry: MutableEntry): void {
-    if (this.#nextSeq >= Number.MAX_SAFE_INTEGER)
-      throw new UsageError("COUNTER_EXHAUSTED", `the seqs of ${this.room} are used up`);
+  /** Gives the entry the next seq; where none is left, nothing more is sent but what has one (PUB-5). @returns whether there was one. */
+  #number(entry: MutableEntry): boolean {
+    if (this.#nextSeq >= maxSafeInteger) {
+      this.#isExhausted = true;
+      return false;
+    }
     entry.seq = this.#nextSeq++;
     entry.epoch = this.#epoch;
     this.#changed(entry);
+    return true;
   }
 
   /** Takes their seqs back from the entries from this index on that have one and were never sent: those stand last among the numbered. */
@@ -278,7 +293,14 @@ export class Lane {
   }
 
   #renumber(from: number): void {
+    const sent = this.#sent();
+    if (from + sent.length > maxSafeInteger) {
+      // There are not enough left, and under their old seqs they must not be sent.
+      this.close();
+      this.#isExhausted = true;
+      return;
+    }
     this.#nextSeq = from;
-    for (const entry of this.#sent()) this.#number(entry);
+    for (const entry of sent) this.#number(entry);
   }
 }

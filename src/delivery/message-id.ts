@@ -1,5 +1,5 @@
 /**
- * Message ids: 16 bytes, UUIDv7 (RFC 9562), made by the sender (MID-1).
+ * Message ids: 16 bytes, made by the sender: here UUIDv7 (RFC 9562), from others whatever they are (MID-1).
  *
  * Law: the ids of one generator ascend strictly, byte by byte, whatever the clock does. An id identifies and sorts; nothing is
  * ever decided on the time inside it.
@@ -90,7 +90,8 @@ function writeTime(id: Uint8Array, time: number): void {
 }
 
 /**
- * Whether these bytes are a message id: 16 bytes, version 7, variant 10 (MID-1).
+ * Whether these bytes are an id as MID-1 has it made, a UUIDv7: 16 bytes, version 7, variant 10. Ids of others, which pass as well, may
+ * not be; what {@link messageIdTime} takes is.
  *
  * @example
  * ```ts
@@ -120,15 +121,15 @@ export function formatMessageId(id: Uint8Array): string {
   return text;
 }
 
-const textForm = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+const textForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * The id that a text in the form of {@link formatMessageId} names; digits of either case are taken.
+ * The id that a text in the form of {@link formatMessageId} names; digits of either case, any version and variant are taken (MID-5).
  *
- * @throws ProtocolError FIELD_INVALID where the text is of another form, or names a UUID of another version or variant.
+ * @throws ProtocolError FIELD_INVALID where the text is of another form.
  */
 export function parseMessageId(text: string): Uint8Array {
-  if (!textForm.test(text)) throw invalid("not a UUIDv7 in the form 8-4-4-4-12");
+  if (!textForm.test(text)) throw invalid("not an id in the form 8-4-4-4-12");
   const digits = text.replaceAll("-", "");
   const id = new Uint8Array(16);
   for (let i = 0; i < 16; i++) id[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);

@@ -138,6 +138,12 @@ export class Outbox {
     return lane;
   }
 
+  /** Forgets a room's queue where it holds nothing: neither entries nor what an open room needs. */
+  release(room: string): void {
+    const lane = this.#lanes.get(room);
+    if (lane?.size === 0 && !lane.isOpen) this.#lanes.delete(room);
+  }
+
   lanes(): Iterable<Lane> {
     return this.#lanes.values();
   }
@@ -190,7 +196,7 @@ export class Outbox {
     this.#byId.delete(entry.id);
     this.#bytes -= entry.bytes;
     this.#pending.set(entry.order, "delete");
-    this.#dropEmptyLane(entry.room);
+    this.release(entry.room);
   }
 
   /**
@@ -233,7 +239,8 @@ export class Outbox {
   handleStored(): OutboxEntry[] {
     const taken: OutboxEntry[] = [];
     for (const [entry, version] of this.#writing?.puts ?? []) {
-      if (entry.storedVersion < 0) taken.push(entry);
+      // One that was settled during the write has been told already.
+      if (entry.storedVersion < 0 && this.#byId.get(entry.id) === entry) taken.push(entry);
       entry.storedVersion = version;
     }
     this.#writing = undefined;
@@ -259,11 +266,6 @@ export class Outbox {
   #touch(entry: MutableEntry): void {
     entry.version++;
     this.#pending.set(entry.order, entry);
-  }
-
-  #dropEmptyLane(room: string): void {
-    const lane = this.#lanes.get(room);
-    if (lane?.size === 0 && !lane.isOpen) this.#lanes.delete(room);
   }
 }
 

@@ -7,6 +7,7 @@ import type { Relay } from "../relay/relay.ts";
 import { jsonCodec } from "../session/json-codec.ts";
 import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 import { loadWs } from "./load-ws.ts";
+import { Rounds } from "./rounds.ts";
 import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";
 import { routeUpgrades } from "./upgrade-routes.ts";
 import { WsTransport } from "./ws-transport.ts";
@@ -89,6 +90,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
   );
   const rules = { origins, subprotocols: [...servers.keys()] };
   const open = new Set<Duplex>();
+  const rounds = new Rounds();
   let isAccepting = true;
 
   const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -105,7 +107,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
     chosen?.made.handleUpgrade(request, socket, head, (ws) => {
       open.add(socket);
       socket.once("close", () => open.delete(socket));
-      const transport = new WsTransport(ws, socket);
+      const transport = new WsTransport(ws, socket, rounds);
       try {
         transport.attach(relay.accept(transport, { codec: chosen.codec, headers: headersOf(request) }), timeoutMs);
       } catch (error) {

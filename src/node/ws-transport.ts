@@ -5,28 +5,41 @@ import type { WebSocket } from "ws";
 import { closeCode, ProtocolError } from "../errors.ts";
 import type { RelayConnection, RelayTransport } from "../relay/transport.ts";
 import type { Data } from "../session/transmit.ts";
+import { Intake } from "./intake.ts";
 import { MessageBoundary } from "./message-boundary.ts";
+import type { Rounds } from "./rounds.ts";
 
 /** Below so many bytes that wait in this process, the relay is asked for more. */
 const lowWaterBytes = 64 * 1024;
+
+/**
+ * | state | in | out |
+ * | --- | --- | --- |
+ * | open | told | sent |
+ * | closing: the relay ends it | dropped | dropped |
+ * | ended: the peer, or `ws` over what it objects to (TRN-12) | what came before is told, then the end | dropped |
+ */
+type State = "open" | "closing" | "ended";
 
 /** The transport of one WebSocket. */
 export class WsTransport implements RelayTransport {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
+  readonly #rounds: Rounds;
   #connection: RelayConnection | undefined;
-  #isClosing = false;
+  #intake: Intake | undefined;
+  #state: State = "open";
   #isCorked = false;
   #isTelling = false;
 
-  constructor(ws: WebSocket, socket: Duplex) {
+  /** @param rounds - where those wait whose input has to go on in a later turn; one for all connections of a server. */
+  constructor(ws: WebSocket, socket: Duplex, rounds: Rounds) {
     this.#ws = ws;
     this.#socket = socket;
+    this.#rounds = rounds;
     // What ws objects to, it closes by itself (TRN-12); the close event follows. Heard from the start: a first frame may come with the
     // request, and an error that nobody hears ends the process.
-    ws.on("error", () => {
-      this.#isClosing = true;
-    });
+    ws.on("error", () => this.#ended());
   }
 
   /** Bytes that wait here, and have not been given to the operating system. */
@@ -35,14 +48,17 @@ export class WsTransport implements RelayTransport {
   }
 
   send(data: Data): void {
-    if (this.#isClosing) return;
+    if (this.#state !== "open") return;
     this.#cork();
     this.#ws.send(data, { binary: typeof data !== "string", compress: false }, this.#flushed);
   }
 
   close(code: number, reason: string): void {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
+    if (this.#state === "closing") return;
+    const before = this.#state;
+    this.#state = "closing";
+    this.#intake?.drop();
+    if (before === "ended") return;
     this.#ws.close(code, reason);
     // A peer that is dead answers no closing handshake (LIV-4).
     if (code === closeCode("HEARTBEAT_TIMEOUT")) setImmediate(() => this.#ws.terminate());
@@ -54,15 +70,27 @@ export class WsTransport implements RelayTransport {
    */
   attach(connection: RelayConnection, messageTimeoutMs: number): void {
     this.#connection = connection;
+    const intake = new Intake(this.#rounds, {
+      deliver: (data) => connection.handleMessage(data),
+      ended: () => connection.handleClose(),
+      pause: () => this.#ws.pause(),
+      resume: () => this.#ws.resume(),
+    });
+    this.#intake = intake;
+    // The relay may have closed it already.
+    if (this.#state !== "open") intake.drop();
     this.#ws.on("message", (data: Buffer, isBinary) => {
-      if (this.#isClosing) return;
-      connection.handleMessage(isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data.toString());
+      intake.push(isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data.toString());
     });
     this.#ws.once("close", () => {
-      this.#isClosing = true;
-      connection.handleClose();
+      this.#ended();
+      intake.end();
     });
-    this.#boundMessages(connection, messageTimeoutMs);
+    this.#boundMessages(connection, intake, messageTimeoutMs);
+  }
+
+  #ended(): void {
+    if (this.#state === "open") this.#state = "ended";
   }
 
   /** All frames of one turn leave in one write. */
@@ -82,16 +110,20 @@ export class WsTransport implements RelayTransport {
     this.#isTelling = true;
     process.nextTick(() => {
       this.#isTelling = false;
-      if (!this.#isClosing) this.#connection?.handleWritable();
+      if (this.#state === "open") this.#connection?.handleWritable();
     });
   };
 
-  #boundMessages(connection: RelayConnection, timeoutMs: number): void {
+  #boundMessages(connection: RelayConnection, intake: Intake, timeoutMs: number): void {
     const boundary = new MessageBoundary();
     let timer: NodeJS.Timeout | undefined;
     let message = 0;
     const unfinished = (): void => {
-      if (!this.#isClosing) connection.handleFault(new ProtocolError("HEARTBEAT_TIMEOUT", "a message has begun and not ended"));
+      // While this side does not read, the rest cannot come.
+      if (intake.isPaused) timer = setTimeout(unfinished, timeoutMs);
+      else if (this.#state === "open") {
+        connection.handleFault(new ProtocolError("HEARTBEAT_TIMEOUT", "a message has begun and not ended"));
+      }
     };
     this.#socket.on("data", (chunk: Uint8Array) => {
       boundary.push(chunk);

@@ -165,9 +165,12 @@ export interface BrokerLink {
   /** Names the relay among those that share the broker. */
   readonly relayId: string;
 
-  /** Subscribes to a room's log, and makes it where it does not exist. Opened again: the same. */
-  open(room: string): MaybePromise<RoomLog>;
-  /** Ends what {@link open} began. */
+  /**
+   * Subscribes to a room's log, and makes it where it does not exist. Opened again: the same. @param user - on whose behalf; a broker SHOULD
+   * bound the rooms that one user makes, and reject with UNAVAILABLE beyond.
+   */
+  open(room: string, user: string): MaybePromise<RoomLog>;
+  /** Ends what {@link open} began. A log that nobody has open, and of which nothing is known, MAY go (LOG-3). */
   close(room: string): void;
   /**
    * Decides and stores, in one atomic step (PUB-7, LOG-7, LOG-8); the answer comes to `settled`. Requests of one relay and room MUST be

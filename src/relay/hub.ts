@@ -14,8 +14,8 @@ export interface Hub {
   readonly topics: Topics;
   readonly handles: Handles;
   readonly presence: PresenceBoard;
-  /** The room; made where it is not in use yet. The caller retains it at once. */
-  room(name: string): Room;
+  /** The room; opened on behalf of this user where it is not in use yet. The caller retains it at once. */
+  room(name: string, user: string): Room;
   /** Nobody uses the room any more. */
   roomUnused(room: Room): void;
   /** The connection has something to do at the end of this turn. */

@@ -3,6 +3,7 @@
  * lost with it; a new one has new epochs, so that nobody mistakes its logs for the old ones (LOG-3).
  */
 
+import { ProtocolError } from "../errors.ts";
 import type {
   Announcement,
   BackendEntry,
@@ -49,8 +50,10 @@ class MemoryLink implements BrokerLink, MemoryReader {
   readonly relayId: string;
   readonly sink: BrokerSink;
   readonly #store: MemoryStore;
+  /** Rooms that it has open: each counts once. */
   readonly #rooms = new Set<string>();
   readonly #topics = new Set<string>();
+  #state: "attached" | "detached" = "attached";
 
   constructor(store: MemoryStore, sink: BrokerSink, relayId: string) {
     this.#store = store;
@@ -66,14 +69,17 @@ class MemoryLink implements BrokerLink, MemoryReader {
     return this.#topics.has(topic);
   }
 
-  open(room: string): RoomLog {
-    const log = this.#store.open(room);
+  open(room: string, user: string): RoomLog {
+    // What opens now is never closed again.
+    if (this.#state === "detached") throw new ProtocolError("UNAVAILABLE", "the relay has ended");
+    if (this.#rooms.has(room)) return this.#store.opened(room);
+    const log = this.#store.open(room, user);
     this.#rooms.add(room);
     return log;
   }
 
   close(room: string): void {
-    this.#rooms.delete(room);
+    if (this.#rooms.delete(room)) this.#store.close(room);
   }
 
   publish(request: PublishRequest): void {
@@ -130,6 +136,8 @@ class MemoryLink implements BrokerLink, MemoryReader {
   }
 
   detach(): void {
+    this.#state = "detached";
     this.#store.detach(this);
+    for (const room of [...this.#rooms]) this.close(room);
   }
 }

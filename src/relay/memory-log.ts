@@ -19,6 +19,7 @@ import type {
   Stored,
   Watermarks,
 } from "./broker.ts";
+import { UserQuota } from "./user-quota.ts";
 
 /** How much of a log is kept. */
 export interface Retention {
@@ -36,6 +37,8 @@ export interface LogBounds extends Retention {
   readonly dedupWindowMs: number;
   /** Producers of a room that are remembered at a time; a further one is refused with UNAVAILABLE. */
   readonly maxProducers: number;
+  /** Of these, those of one user. */
+  readonly maxProducersPerUser: number;
   /** Users of a room whose watermarks are remembered; the ones that moved last. */
   readonly maxReceipts: number;
 }
@@ -45,6 +48,7 @@ type Result = Extract<PublishOutcome, { type: "stored" | "voided" | "rejected" }
 
 interface Producer {
   readonly window: ProducerWindow<Result>;
+  readonly user: string;
   /** By a clock that does not step, as all ages here are. */
   usedAtMs: number;
 }
@@ -74,6 +78,7 @@ export class MemoryLog {
   readonly #byId = new Map<string, number>();
   /** In the order of their last publish. */
   readonly #producers = new Map<string, Producer>();
+  readonly #sessions: UserQuota;
   /** In the order in which they moved. */
   readonly #receipts = new Map<string, Watermarks>();
 
@@ -81,6 +86,13 @@ export class MemoryLog {
     this.epoch = epoch;
     this.#bounds = bounds;
     this.#clock = clock;
+    this.#sessions = new UserQuota(bounds.maxProducersPerUser);
+  }
+
+  /** Whether nothing was ever stored in it, and no producer is remembered: then there are no watermarks either (RCP-3). */
+  isBlank(): boolean {
+    this.#forgetProducers();
+    return this.#first === 1 && this.#entries.length === 0 && this.#producers.size === 0;
   }
 
   /** Where the log stands, once what is too old is gone. */
@@ -96,9 +108,7 @@ export class MemoryLog {
 
   /** PUB-7. */
   publish(request: PublishRequest): Decided {
-    const producer = this.#producer(request.producer);
-    if (producer === undefined) return { outcome: unavailable("too many producers"), entry: undefined };
-    const { window } = producer;
+    const window = this.#window(request.producer);
     const { seq, id } = request;
     let decision: ReturnType<typeof window.decide>;
     try {
@@ -118,6 +128,8 @@ export class MemoryLog {
       case "forgotten":
         return { outcome: { type: "forgotten" }, entry: undefined };
       case "append": {
+        const refused = this.#remember(request, window);
+        if (refused !== undefined) return { outcome: unavailable(refused), entry: undefined };
         const decided = this.#decide(request);
         window.record(seq, id, decided.outcome);
         return decided;
@@ -261,24 +273,32 @@ export class MemoryLog {
     this.#bytes = bytes;
   }
 
-  #producer(name: string): Producer | undefined {
+  /** What is known of a producer, which is in use now; of one that is not remembered, nothing. */
+  #window(name: string): ProducerWindow<Result> {
     this.#forgetProducers();
-    let producer = this.#producers.get(name);
-    if (producer === undefined) {
-      if (this.#producers.size >= this.#bounds.maxProducers) return undefined;
-      producer = { window: new ProducerWindow(), usedAtMs: 0 };
-    }
+    const producer = this.#producers.get(name);
+    if (producer === undefined) return new ProducerWindow();
     producer.usedAtMs = this.#clock.now();
     this.#producers.delete(name);
     this.#producers.set(name, producer);
-    return producer;
+    return producer.window;
+  }
+
+  /** A producer is remembered from the first seq that it uses up. @returns why it cannot be. */
+  #remember({ producer, sender }: PublishRequest, window: ProducerWindow<Result>): string | undefined {
+    if (this.#producers.has(producer)) return undefined;
+    if (this.#producers.size >= this.#bounds.maxProducers) return "the room has too many sessions";
+    if (!this.#sessions.take(sender)) return "this user has too many sessions in the room";
+    this.#producers.set(producer, { window, user: sender, usedAtMs: this.#clock.now() });
+    return undefined;
   }
 
   #forgetProducers(): void {
     const now = this.#clock.now();
-    for (const [name, { usedAtMs }] of this.#producers) {
+    for (const [name, { usedAtMs, user }] of this.#producers) {
       if (usedAtMs + this.#bounds.dedupWindowMs > now) return;
       this.#producers.delete(name);
+      this.#sessions.give(user);
     }
   }
 }

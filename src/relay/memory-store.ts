@@ -20,6 +20,7 @@ import {
 } from "./broker.ts";
 import { type Decided, type LogBounds, MemoryLog, type Retention } from "./memory-log.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
+import { UserQuota } from "./user-quota.ts";
 
 export interface MemoryBrokerOptions {
   readonly clock: Clock;
@@ -29,8 +30,22 @@ export interface MemoryBrokerOptions {
   readonly retention?: Partial<Retention>;
   /** How long a producer is remembered after its last publish, in s; no less than what relays advertise. 7 days by default (PUB-9). */
   readonly dedupWindowS?: number;
-  /** Rooms at most; a further one is UNAVAILABLE. 100,000 by default. */
+  /**
+   * Rooms at most, at least 1; a further one is UNAVAILABLE. 100,000 by default. A room counts while anyone has it open, and for ever once
+   * anything was stored in it.
+   */
   readonly maxRooms?: number;
+  /**
+   * Of these, rooms that one user has made, by opening them first; at least 1. A further one is UNAVAILABLE to this user, until one of them
+   * is gone; it may enter those of others. 1,000 by default. Rooms that a backend makes do not count.
+   */
+  readonly maxRoomsPerUser?: number;
+  /**
+   * Sessions of one user that a room remembers at a time, at least 1. A publish from a further one is UNAVAILABLE, until one of them has not
+   * published there for the dedup window. None is forgotten in its favour: its publishes would be stored twice where they are sent again,
+   * and that is what PUB-9 rules out. 1,000 by default; a client without storage takes a new one each time it starts.
+   */
+  readonly maxSessionsPerUser?: number;
 }
 
 /** Producers, and users with watermarks, of one room. */
@@ -40,6 +55,15 @@ const notOpen: Decided = {
   outcome: { type: "retry", error: new ProtocolError("UNAVAILABLE", "the room is not open here") },
   entry: undefined,
 };
+
+/** A room that exists. */
+interface Held {
+  log: MemoryLog;
+  /** Relays that have it open. */
+  readers: number;
+  /** User id; empty: the service. */
+  readonly maker: string;
+}
 
 /** A relay, as the store sees it. */
 export interface MemoryReader {
@@ -60,7 +84,8 @@ export class MemoryStore {
   readonly #random: Random;
   readonly #bounds: LogBounds;
   readonly #maxRooms: number;
-  readonly #logs = new Map<string, MemoryLog>();
+  readonly #rooms = new Map<string, Held>();
+  readonly #makers: UserQuota;
   readonly #readers = new Set<MemoryReader>();
   readonly #registry: MemoryRegistry;
   /** The live claims of sessions: attempts by user and session. */
@@ -71,15 +96,18 @@ export class MemoryStore {
 
   constructor(options: MemoryBrokerOptions) {
     const { retention = {}, dedupWindowS = defaultRelayLimits.dedupWindowS, maxRooms = 100_000 } = options;
+    const { maxRoomsPerUser = 1000, maxSessionsPerUser = 1000 } = options;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#maxRooms = positive(maxRooms, "maxRooms");
+    this.#makers = new UserQuota(positive(maxRoomsPerUser, "maxRoomsPerUser"));
     this.#bounds = {
       maxEntries: positive(retention.maxEntries ?? 100, "retention.maxEntries"),
       maxBytes: positive(retention.maxBytes ?? 16 * 1024 * 1024, "retention.maxBytes"),
       maxAgeMs: positive(retention.maxAgeMs ?? Number.POSITIVE_INFINITY, "retention.maxAgeMs"),
       dedupWindowMs: positive(dedupWindowS, "dedupWindowS") * 1000,
       maxProducers: maxUsers,
+      maxProducersPerUser: positive(maxSessionsPerUser, "maxSessionsPerUser"),
       maxReceipts: maxUsers,
     };
     this.#registry = new MemoryRegistry(options.clock, (topic, key, value) => {
@@ -93,18 +121,35 @@ export class MemoryStore {
 
   /** Empties a room's log, as if the room were deleted and made again: a new epoch, of which all are told (LOG-3). */
   reset(room: string): void {
-    if (!this.#logs.has(room)) return;
-    const log = this.#newLog(room);
-    const state = this.#stateOf(log);
-    this.#toReaders(room, "epochChanged", room, state);
+    const held = this.#rooms.get(room);
+    if (held === undefined) return;
+    held.log = this.#newLog();
+    this.#toReaders(room, "epochChanged", room, this.#stateOf(held.log));
+    this.#dropBlank(room, held);
   }
 
-  open(room: string): RoomLog {
-    return this.#stateOf(this.#logs.get(room) ?? this.#newLog(room));
+  /** One more relay has the room open. @param maker - who has made it, if nobody else has. */
+  open(room: string, maker: string): RoomLog {
+    const held = this.#rooms.get(room) ?? this.#make(room, maker);
+    held.readers++;
+    return this.#stateOf(held.log);
+  }
+
+  /** The log of a room that the caller has open. */
+  opened(room: string): RoomLog {
+    return this.#stateOf(this.#require(room));
+  }
+
+  /** Undoes one {@link open}. */
+  close(room: string): void {
+    const held = this.#rooms.get(room);
+    if (held === undefined) return;
+    held.readers--;
+    this.#dropBlank(room, held);
   }
 
   publish(request: PublishRequest, from: MemoryReader): void {
-    const log = this.#logs.get(request.room);
+    const log = this.#rooms.get(request.room)?.log;
     const { outcome, entry } = log === undefined ? notOpen : log.publish(request);
     this.#told.push({ to: from, call: "settled", args: [request, outcome] });
     if (log !== undefined && entry !== undefined) this.#appended(request.room, log, entry);
@@ -112,10 +157,14 @@ export class MemoryStore {
   }
 
   append(room: string, given: BackendEntry): Stored {
-    const log = this.#logs.get(room) ?? this.#newLog(room);
-    const { stored, entry } = log.append(given);
-    if (entry !== undefined) this.#appended(room, log, entry);
-    return stored;
+    const held = this.#rooms.get(room) ?? this.#make(room, "");
+    try {
+      const { stored, entry } = held.log.append(given);
+      if (entry !== undefined) this.#appended(room, held.log, entry);
+      return stored;
+    } finally {
+      this.#dropBlank(room, held);
+    }
   }
 
   producer(room: string, producer: string): ProducerState {
@@ -128,7 +177,7 @@ export class MemoryStore {
   }
 
   receipt(room: string, user: string, marks: Watermarks): void {
-    const moved = this.#logs.get(room)?.receipt(user, marks);
+    const moved = this.#rooms.get(room)?.log.receipt(user, marks);
     if (moved !== undefined) this.#toReaders(room, "receipt", room, user, moved);
   }
 
@@ -192,11 +241,26 @@ export class MemoryStore {
     }
   }
 
-  #newLog(room: string): MemoryLog {
-    if (!this.#logs.has(room) && this.#logs.size >= this.#maxRooms) throw new ProtocolError("UNAVAILABLE", "too many rooms");
-    const log = new MemoryLog(randomEpoch(this.#random), this.#bounds, this.#clock);
-    this.#logs.set(room, log);
-    return log;
+  #make(room: string, maker: string): Held {
+    if (this.#rooms.size >= this.#maxRooms) throw new ProtocolError("UNAVAILABLE", "there are too many rooms");
+    if (!this.#makers.take(maker)) throw new ProtocolError("UNAVAILABLE", "this user has made too many rooms");
+    const held: Held = { log: this.#newLog(), readers: 0, maker };
+    this.#rooms.set(room, held);
+    return held;
+  }
+
+  #newLog(): MemoryLog {
+    return new MemoryLog(randomEpoch(this.#random), this.#bounds, this.#clock);
+  }
+
+  /**
+   * A log in which nothing was ever stored goes once nobody has it open: another epoch loses nothing then (LOG-3). One that had entries
+   * stays, also where none is left: in another epoch a client would send again what it has to take for doubtful (PUB-8, e).
+   */
+  #dropBlank(room: string, held: Held): void {
+    if (held.readers > 0 || this.#rooms.get(room) !== held || !held.log.isBlank()) return;
+    this.#rooms.delete(room);
+    this.#makers.give(held.maker);
   }
 
   #stateOf(log: MemoryLog): RoomLog {
@@ -204,9 +268,9 @@ export class MemoryStore {
   }
 
   #require(room: string): MemoryLog {
-    const log = this.#logs.get(room);
-    if (log === undefined) throw new ProtocolError("UNAVAILABLE", "the room is not open");
-    return log;
+    const held = this.#rooms.get(room);
+    if (held === undefined) throw new ProtocolError("UNAVAILABLE", "the room is not open");
+    return held.log;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Who can be reached, over all devices (PRS-3), and who watches whom (PRS-6). Devices stand in the users' registries, so that every relay
- * sees those of all.
+ * sees those of all. A change may be held back for the debounce time; a user's return never is (PRS-9).
  */
 
 import { SharedFrame } from "../session/transmit.ts";
@@ -19,8 +19,10 @@ const strength: readonly PresenceState[] = [PresenceState.BUSY, PresenceState.ON
 
 interface Watched {
   readonly watchers: Set<Connection>;
-  /** What was told last, but for the time. */
-  told: string;
+  /** What was told last, but for the time; undefined: not the same to all watchers, as a snapshot was newer. */
+  told: string | undefined;
+  /** Whether a watcher was told last that the user is gone. */
+  isToldGone: boolean;
   notBefore: number;
   timer: unknown;
 }
@@ -132,12 +134,13 @@ export class PresenceBoard {
   /** A user's registry has changed. */
   onChanged(user: string): void {
     const watched = this.#watched.get(user);
-    if (watched === undefined || watched.timer !== undefined) return;
+    if (watched === undefined) return;
     const mark = this.#mark(user);
     if (summary(mark) === watched.told) return;
     const { clock, times } = this.#config;
     const wait = watched.notBefore - clock.now();
-    if (wait > 0) {
+    if (wait > 0 && (isGone(mark) || !watched.isToldGone)) {
+      if (watched.timer !== undefined) return;
       watched.timer = clock.setTimer(wait, () => {
         watched.timer = undefined;
         this.onChanged(user);
@@ -145,7 +148,10 @@ export class PresenceBoard {
       });
       return;
     }
+    if (watched.timer !== undefined) clock.clearTimer(watched.timer);
+    watched.timer = undefined;
     watched.told = summary(mark);
+    watched.isToldGone = isGone(mark);
     watched.notBefore = clock.now() + times.presenceDebounce;
     const frame = new SharedFrame(createFrame("presence", { marks: [mark] }));
     for (const connection of watched.watchers) connection.send(frame);
@@ -159,8 +165,10 @@ export class PresenceBoard {
 
   #add(connection: Connection, user: string): void {
     let watched = this.#watched.get(user);
+    const mark = this.#mark(user);
+    const told = summary(mark);
     if (watched === undefined) {
-      watched = { watchers: new Set(), told: summary(this.#mark(user)), notBefore: 0, timer: undefined };
+      watched = { watchers: new Set(), told, isToldGone: isGone(mark), notBefore: 0, timer: undefined };
       this.#watched.set(user, watched);
       // Its own use, beside that of the watch under way.
       attempt(
@@ -168,6 +176,10 @@ export class PresenceBoard {
         () => undefined,
         () => undefined,
       );
+    } else if (told !== watched.told) {
+      // The snapshot is ahead of what the others know: if the change is undone, this watcher must hear of that.
+      watched.told = undefined;
+      watched.isToldGone ||= isGone(mark);
     }
     watched.watchers.add(connection);
     connection.watched.add(user);
@@ -229,6 +241,11 @@ function markOf(user: string, values: Iterable<RegistryValue>): Init<PresenceMar
     lastSeenMs: BigInt(seenMs),
     devices: devices.size,
   };
+}
+
+/** Whether the user is shown as one that cannot be reached. */
+function isGone({ state }: Init<PresenceMark>): boolean {
+  return state === undefined || state === PresenceState.UNSPECIFIED || state === PresenceState.OFFLINE;
 }
 
 function summary({ state, activity = "", statusText = "", devices }: Init<PresenceMark>): string {

@@ -93,7 +93,7 @@ export class Relay {
       topics: this.#topics,
       handles: this.#handles,
       presence: this.#presence,
-      room: (name) => this.#room(name),
+      room: (name, user) => this.#room(name, user),
       roomUnused: (room) => this.#rooms.get(room.name) === room && this.#rooms.delete(room.name),
       touch: (connection) => this.#touched.add(connection),
       flush: () => this.#flush(),
@@ -266,10 +266,10 @@ export class Relay {
     this.#flush();
   }
 
-  #room(name: string): Room {
+  #room(name: string, user: string): Room {
     let room = this.#rooms.get(name);
     if (room === undefined) {
-      room = new Room(this.#hub, name);
+      room = new Room(this.#hub, name, user);
       this.#rooms.set(name, room);
     }
     return room;

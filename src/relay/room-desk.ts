@@ -202,7 +202,7 @@ export class RoomDesk {
     const { ref, name } = event;
     let room: Room;
     try {
-      room = this.#hub.room(name);
+      room = this.#hub.room(name, this.#connection.user);
     } catch (error) {
       return this.#fail(ref, this.#unavailable("broker", error));
     }

@@ -65,14 +65,15 @@ export class Room {
   /** Kept when the broker has opened the room. */
   readonly ready: MaybePromise<void>;
 
-  constructor(hub: Hub, name: string) {
+  /** @param user - whose join has come first. @throws what the broker does. */
+  constructor(hub: Hub, name: string, user: string) {
     this.#hub = hub;
     this.name = name;
     this.handle = hub.handles.acquire(name);
     this.#topic = roomTopic(name);
     let opened: MaybePromise<RoomLog>;
     try {
-      opened = hub.link.open(name);
+      opened = hub.link.open(name, user);
     } catch (error) {
       hub.handles.release(this.handle);
       throw error;

@@ -4,10 +4,11 @@
  */
 
 import type { RetryName } from "../errors.ts";
+import { defaultTimes } from "../wire/limits.ts";
 
 /** Settings; times in ms. */
 export interface BackoffOptions {
-  /** Upper end of the first random delay. */
+  /** b of LIV-6: the random delay after n failures ends at b × 2^n. */
   readonly base: number;
   /** Upper end of every random delay. */
   readonly cap: number;
@@ -18,7 +19,17 @@ export interface BackoffOptions {
 }
 
 /** The defaults of LIV-6 and LIV-7. */
-export const defaultBackoff: BackoffOptions = { base: 1000, cap: 30_000, breakAfter: 5, breakFor: 60_000 };
+export const defaultBackoff: BackoffOptions = {
+  base: defaultTimes.reconnectBase,
+  cap: defaultTimes.reconnectCap,
+  breakAfter: 5,
+  breakFor: 60_000,
+};
+
+/** The random part of each wait: from 0 to min(c, b × 2^n), n being how often in a row it has failed (LIV-6). */
+export function randomDelay(failures: number, { base, cap }: Pick<BackoffOptions, "base" | "cap">, random: () => number): number {
+  return random() * Math.min(cap, base * 2 ** Math.min(failures, 30));
+}
 
 /** Why and how a connection has ended (LIV-8). */
 export interface EndVerdict {
@@ -44,6 +55,8 @@ export class Backoff {
   #failures = 0;
   /** Connections in a row that ended with REAUTHENTICATE before welcome. */
   #refusals = 0;
+  /** Whether the connection that ends next has had a welcome: then it is no failed attempt. */
+  #wasWelcome = false;
   #lastImmediate = Number.NEGATIVE_INFINITY;
 
   constructor(options: BackoffOptions, random: () => number) {
@@ -51,7 +64,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Attempts that ended since the last welcome. */
+  /** Attempts in a row that have ended without a welcome, apart from those that REAUTHENTICATE has ended: the n of LIV-6. */
   get failures(): number {
     return this.#failures;
   }
@@ -65,6 +78,7 @@ export class Backoff {
   reset(): void {
     this.#failures = 0;
     this.#refusals = 0;
+    this.#wasWelcome = true;
   }
 
   /** A connection, or an attempt, has ended. */
@@ -74,23 +88,28 @@ export class Backoff {
   ): Exclude<Comeback, { input: "refused" }>;
   next(verdict: EndVerdict, now: number): Comeback;
   next(verdict: EndVerdict, now: number): Comeback {
-    const { base, cap, breakFor } = this.#options;
+    const hasFailed = !this.#wasWelcome;
+    this.#wasWelcome = false;
     if (verdict.retry === "never") return { input: "refused" };
-    const input = verdict.retry === "reauthenticate" ? "unauthenticated" : "lost";
-    this.#refusals = input === "unauthenticated" ? this.#refusals + 1 : 0;
-    const isFirstRefusal = this.#refusals === 1;
-    const delay = this.#delay(verdict, now, base, cap);
-    this.#failures++;
-    if (isFirstRefusal) return { input, delayMs: 0 };
-    return { input, delayMs: this.isOpen ? Math.max(delay, (breakFor * (1 + this.#random())) / 2) : delay };
+    if (verdict.retry === "reauthenticate") {
+      if (hasFailed) this.#refusals++;
+      // The first is answered with a fresh token at once; they are counted apart (AUT-10).
+      const delayMs = this.#refusals < 2 ? 0 : verdict.retryAfterMs + randomDelay(this.#refusals, this.#options, this.#random);
+      return { input: "unauthenticated", delayMs };
+    }
+    this.#refusals = 0;
+    if (hasFailed) this.#failures++;
+    const delay = this.#delay(verdict, now);
+    const { breakFor } = this.#options;
+    return { input: "lost", delayMs: this.isOpen ? Math.max(delay, (breakFor * (1 + this.#random())) / 2) : delay };
   }
 
-  #delay({ retry, retryAfterMs, range }: EndVerdict, now: number, base: number, cap: number): number {
+  #delay({ retry, retryAfterMs, range }: EndVerdict, now: number): number {
     if (range !== undefined && range.max > 0) return range.min + this.#random() * Math.max(0, range.max - range.min);
-    if (retry === "now" && now - this.#lastImmediate >= cap) {
+    if (retry === "now" && now - this.#lastImmediate >= this.#options.cap) {
       this.#lastImmediate = now;
       return 0;
     }
-    return retryAfterMs + this.#random() * Math.min(cap, base * 2 ** Math.min(this.#failures, 30));
+    return retryAfterMs + randomDelay(this.#failures, this.#options, this.#random);
   }
 }

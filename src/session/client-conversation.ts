@@ -5,15 +5,19 @@
  */
 
 import type { OutboxEntry } from "../delivery/outbox.ts";
+import { RoomCursor, type RoomPosition } from "../delivery/room-cursor.ts";
 import { ProtocolError, UsageError } from "../errors.ts";
 import { type BodyValue, ChatKind, type Content, createFrame, encodedSize, encodeFrame, type Frame } from "../wire/codec.ts";
 import { contentBytes, type SessionLimits } from "../wire/limits.ts";
 import { ClientBook, type ConversationHost, joinFrame } from "./client-book.ts";
-import { type ContentInput, fromContent, presenceStates, toUint64 } from "./client-convert.ts";
+import { type ContentInput, fromContent, toUint64 } from "./client-convert.ts";
 import { ClientInbox } from "./client-inbox.ts";
+import { ClientPresence, type OwnPresence } from "./client-presence.ts";
 import { publishOverhead } from "./client-publisher.ts";
 import { unanswered } from "./client-requests.ts";
 import type { ClientRoom, JoinOptions } from "./client-room.ts";
+
+export type { OwnPresence } from "./client-presence.ts";
 
 /** What is published. */
 export interface PublishInput {
@@ -26,29 +30,27 @@ export interface PublishInput {
   readonly target: Uint8Array;
 }
 
-/** The own presence, as the application says it (PRS-2). */
-export interface OwnPresence {
-  readonly state: "online" | "away" | "busy" | "offline";
-  readonly activity?: string;
-  readonly statusText?: string;
-}
-
 /** See the head of this file. */
 export class ClientConversation {
   readonly #book: ClientBook;
   readonly #inbox: ClientInbox;
   #nextRequest = 1;
-  #presence: OwnPresence | undefined;
-  #presenceAt = Number.POSITIVE_INFINITY;
+  readonly #presence: ClientPresence;
 
   constructor(host: ConversationHost) {
     this.#book = new ClientBook(host);
     this.#inbox = new ClientInbox(this.#book);
+    this.#presence = new ClientPresence(this.#book);
   }
 
   /** Publishes in flight. */
   get inFlight(): number {
     return this.#book.publisher.inFlight;
+  }
+
+  /** Whether publishes wait for others to go out with them. */
+  get isWaiting(): boolean {
+    return this.#book.publisher.isWaiting;
   }
 
   /** Round-trip time, averaged (LIV-3), in ms; undefined before the first pong. */
@@ -68,35 +70,54 @@ export class ClientConversation {
 
   // Commands. Each that has an answer returns a number; the event `answer` carries it.
 
-  /** Enters a room, and again on every connection. Answered by a JoinedRoom. */
+  /**
+   * Enters a room, and again on every connection. Answered by a JoinedRoom; by an error where the relay refuses, or the room is left before.
+   * What `options` does not name stays as it was. An open room is joined again where `publishOnly` changes.
+   *
+   * A `position` is taken where the room is not joined yet, or was left. A room that is joined has a place of its own, and goes on from
+   * there: a position that it has passed says nothing new.
+   * @throws ProtocolError FIELD_INVALID (local). UsageError OPTION_INVALID for a position that a joined room has not come to.
+   */
   join(name: string, options: JoinOptions, now: number): number {
     this.#require(joinFrame(name, options, 1));
-    const room = this.#book.rooms.get(name) ?? this.#book.newRoom(name, options);
-    room.options = { ...room.options, ...options };
+    const { position, ...others } = options;
+    const known = this.#book.rooms.get(name);
+    if (known !== undefined && position !== undefined) takePosition(known, position);
+    const room = known ?? this.#book.newRoom(name, options);
+    room.options = { ...room.options, ...others };
+    room.isWanted = true;
     const request = this.#nextRequest++;
-    if (room.state === "joined" && room.joined !== undefined) {
+    const isAsWanted = (room.options.publishOnly ?? false) === room.isPublishOnly;
+    if (room.state === "joined" && room.joined !== undefined && isAsWanted) {
       this.#book.answer(request, room.joined);
       return request;
     }
     room.joinRequests.push(request);
-    if (room.input("join")) this.#book.attach(room, now);
+    if (room.state === "joined") this.#book.rejoin(room, now);
+    else if (room.input("join")) this.#book.attachAll(now);
     return request;
   }
 
-  /** Leaves a room. Answered by undefined. Entries that were sent and are not settled stay in the outbox until it is joined again. */
+  /**
+   * Leaves a room. Answered by undefined. Joins that wait for the room are answered by the UsageError ROOM_NOT_JOINED.
+   * Entries that were sent and are not settled stay in the outbox until it is joined again.
+   */
   leave(name: string, now: number): number {
     const request = this.#nextRequest++;
     const room = this.#book.rooms.get(name);
-    const { handle } = room ?? { handle: 0 };
-    if (room === undefined || !room.input("leave")) {
+    for (const waiting of room?.joinRequests.splice(0) ?? []) {
+      this.#book.fail(waiting, new UsageError("ROOM_NOT_JOINED", `the room "${name}" was left before it was joined`));
+    }
+    if (room === undefined || (room.state !== "leaving" && !room.input("leave"))) {
       this.#book.answer(request, undefined);
     } else if (room.state === "left") {
       this.#book.answer(request, undefined);
       this.#book.closed(room, undefined, now);
     } else {
       room.leaveRequests.push(request);
+      const isFirst = room.leaveRequests.length === 1;
       // Without a handle the join is still unanswered: its answer is followed by the leave.
-      if (handle !== 0) this.#book.request("leave", 0, name, now, (ref) => createFrame("leave", { room: handle }, { ref }));
+      if (isFirst && room.handle !== 0) this.#book.sendLeave(room, now);
     }
     return request;
   }
@@ -136,7 +157,8 @@ export class ClientConversation {
   type(name: string, state: "press" | "stop", now: number): void {
     const room = this.#book.rooms.get(name);
     if (room?.state !== "joined") return;
-    if (state === "press" ? room.typing.press(now) : room.typing.stop()) this.#book.sendTyping(room, state === "press");
+    const interval = this.#book.limits?.typingIntervalMs ?? 0;
+    if (state === "press" ? room.typing.press(now, interval) : room.typing.stop()) this.#book.sendTyping(room, state === "press");
   }
 
   /** The user has read everything up to this offset (RCP-2). */
@@ -160,13 +182,14 @@ export class ClientConversation {
     const init = { room: room.handle, epoch: BigInt(anchored ? (room.joined?.epoch ?? 0) : 0), anchor, limit };
     this.#require(createFrame("history", init));
     const request = this.#nextRequest++;
-    this.#book.request("history", request, name, now, (ref) => createFrame("history", init, { ref }));
+    this.#book.request({ kind: "history", request, room: name }, now, (ref) => createFrame("history", init, { ref }));
     return request;
   }
 
   /** Sends an event to a room, or, without one, to the application behind the relay (SIG-2). Lost where there is no connection. */
   signal(name: string | undefined, event: string, content: ContentInput | undefined): void {
-    const handle = name === undefined ? 0 : (this.#book.rooms.get(name)?.handle ?? 0);
+    const room = name === undefined ? undefined : this.#book.rooms.get(name);
+    const handle = room?.isOpen === true ? room.handle : 0;
     const init = { room: handle, name: event, ...(content !== undefined && { content: fromContent(content) }) };
     this.#require(createFrame("signal", init));
     if (this.#book.limits !== undefined && (name === undefined || handle !== 0))
@@ -175,43 +198,35 @@ export class ClientConversation {
 
   /** Says the own presence, and again on every connection and in time (PRS-5). */
   setPresence(presence: OwnPresence, now: number): void {
-    this.#require(this.#presenceFrame(presence));
-    this.#presence = presence;
-    if (this.#book.isOpen) this.#sayPresence(now);
+    this.#presence.set(presence, now);
   }
 
-  /** Follows users, also on later connections. Answered by their presences, as soon as there is a connection. @throws UsageError OPTION_INVALID above the limit. */
+  /**
+   * Follows users, also on later connections. Answered by their presences, as soon as there is a connection.
+   * @throws UsageError OPTION_INVALID above the limit.
+   */
   watch(users: readonly string[], now: number): number {
     requireList(users);
     this.#require(createFrame("watch", { users: [...users] }));
     const most = this.#book.limits?.watchedUsers ?? 256;
-    if (new Set([...this.#book.watched, ...users]).size > most) {
+    if (this.#book.watches.sizeWith(users) > most) {
       throw new UsageError("OPTION_INVALID", `at most ${most} users can be watched (PRS-6)`);
     }
-    for (const user of users) this.#book.watched.add(user);
     const request = this.#nextRequest++;
-    this.#book.watches.set(request, new Set(users));
-    if (this.#book.isOpen) {
-      this.#book.request("watch", 0, "", now, (ref) => createFrame("watch", { users: [...users] }, { ref }));
-    }
+    this.#book.watches.watch(request, users, now);
     return request;
   }
 
   unwatch(users: readonly string[]): void {
     requireList(users);
     this.#require(createFrame("unwatch", { users: [...users] }));
-    for (const user of users) this.#book.watched.delete(user);
-    for (const [request, wanted] of this.#book.watches) {
-      if (users.some((user) => wanted.has(user))) {
-        this.#book.watches.delete(request);
-        this.#book.fail(request, unanswered("a user is not watched any more"));
-      }
-    }
-    if (this.#book.isOpen) this.#book.host.send(createFrame("unwatch", { users: [...users] }));
+    this.#book.watches.unwatch(users);
   }
 
+  /** Tells a fresh token (AUT-5). @throws ProtocolError FIELD_INVALID (local); nothing has changed. */
   refresh(token: string, now: number): void {
-    this.#book.request("refresh", 0, "", now, (ref) => createFrame("refresh", { token }, { ref }));
+    this.#require(createFrame("refresh", { token }, { ref: 1 }));
+    this.#book.request({ kind: "refresh" }, now, (ref) => createFrame("refresh", { token }, { ref }));
   }
 
   // Inputs from the session
@@ -219,20 +234,25 @@ export class ClientConversation {
   /** Hello is sent: what was wanted follows it at once (SES-4). */
   opened(now: number): void {
     this.#book.isOpen = true;
+    this.#book.pipelined = 0;
     this.#inbox.opened();
-    if (this.#presence !== undefined) this.#sayPresence(now);
-    if (this.#book.watched.size > 0) {
-      this.#book.request("watch", 0, "", now, (ref) => createFrame("watch", { users: [...this.#book.watched] }, { ref }));
-    }
+    this.#presence.opened(now);
+    this.#book.watches.opened(now);
     this.#book.attachAll(now);
   }
 
   welcome(user: string, limits: SessionLimits, now: number): void {
     this.#book.user = user;
     this.#book.limits = limits;
-    this.#book.joinFailures = 0;
     this.#book.publisher.welcome(limits);
+    this.#presence.welcome(now);
+    this.#book.watches.sync(now);
     this.#book.attachAll(now);
+  }
+
+  /** A ping with this time is sent. */
+  pinged(timeMs: bigint): void {
+    this.#inbox.pinged(timeMs);
   }
 
   stopPublishing(): void {
@@ -243,16 +263,15 @@ export class ClientConversation {
     this.#book.isOpen = false;
     this.#book.limits = undefined;
     this.#book.handles.clear();
-    this.#presenceAt = Number.POSITIVE_INFINITY;
-    this.#book.joinAt = Number.POSITIVE_INFINITY;
+    this.#presence.disconnected();
+    this.#book.slotsAt = Number.POSITIVE_INFINITY;
+    this.#book.watches.disconnected();
     this.#book.publisher.disconnected();
     for (const request of this.#book.requests.clear()) {
-      if (request.kind !== "join" && request.kind !== "leave")
-        this.#book.fail(request.request, unanswered("the connection ended"));
+      this.#book.fail(request.request, unanswered("the connection ended"));
     }
     for (const room of this.#book.rooms.values()) {
-      room.handle = 0;
-      room.rejoinFrom = undefined;
+      room.detach();
       room.typing.stop();
       if (room.roster.clear()) this.#book.host.emit({ type: "typing", room: room.name, users: [] });
       const wasLeaving = room.state === "leaving";
@@ -269,11 +288,13 @@ export class ClientConversation {
   deadline(now: number): number {
     let least = Math.min(
       this.#book.requests.deadline,
-      this.#presenceAt,
-      this.#book.joinAt,
+      this.#presence.deadline,
+      this.#book.slotsAt,
+      this.#book.watches.deadline,
       this.#book.publisher.deadline(now) ?? Number.POSITIVE_INFINITY,
     );
     for (const room of this.#book.rooms.values()) {
+      least = Math.min(least, room.retryAt);
       if (room.state !== "joined") continue;
       least = Math.min(least, room.typing.deadline, room.roster.deadline);
       if (this.#book.owesReceipt(room))
@@ -286,8 +307,9 @@ export class ClientConversation {
     for (const request of this.#book.requests.expire(now)) {
       if (request.request !== 0) this.#book.fail(request.request, unanswered("no answer in time"));
     }
-    if (now >= this.#presenceAt) this.#sayPresence(now);
-    if (now >= this.#book.joinAt) this.#book.attachAll(now);
+    this.#presence.handleTimeout(now);
+    if (now >= Math.min(this.#book.slotsAt, this.#book.watches.deadline)) this.#book.watches.sync(now);
+    this.#book.retryDue(now);
     for (const room of this.#book.rooms.values()) {
       if (room.typing.expire(now)) this.#book.sendTyping(room, false);
       if (room.roster.expire(now)) this.#book.host.emit({ type: "typing", room: room.name, users: room.roster.users });
@@ -309,6 +331,11 @@ export class ClientConversation {
     return this.#book.publisher.poll(now);
   }
 
+  /** The publishes that wait, due or not: what is sent next must not overtake them. */
+  flush(): Frame[] {
+    return this.#book.publisher.flush();
+  }
+
   /** A frame of the relay, after welcome, its constraints checked. `bytes`: its size, where it came bare and in binary form. */
   handleFrame(frame: Frame, bytes: number | undefined, now: number): void {
     this.#inbox.handleFrame(frame, bytes, now);
@@ -320,22 +347,19 @@ export class ClientConversation {
     return room;
   }
 
-  #presenceFrame({ state, activity = "", statusText = "" }: OwnPresence): Frame {
-    const known = presenceStates[state];
-    if (known === undefined) throw new ProtocolError("FIELD_INVALID", `state: "${state}" is none`, { field: "presence.state" });
-    return createFrame("presence", { marks: [{ state: known, activity, statusText }] });
-  }
-
-  #sayPresence(now: number): void {
-    if (this.#presence === undefined) return;
-    this.#book.host.send(this.#presenceFrame(this.#presence));
-    this.#presenceAt =
-      this.#presence.state === "offline" ? Number.POSITIVE_INFINITY : now + this.#book.host.times.presenceRefresh;
-  }
-
   /** Misuse is refused at once: what cannot be encoded, or breaks a constraint (ENC-8). */
   #require(frame: Frame): void {
     encodeFrame(frame);
+  }
+}
+
+/** See {@link ClientConversation.join}. */
+function takePosition(room: ClientRoom, position: RoomPosition): void {
+  const kept = room.cursor.position;
+  if (room.state === "left" || (room.state === "detached" && kept === undefined)) {
+    room.cursor = new RoomCursor(position);
+  } else if (kept?.epoch !== position.epoch || kept.offset < position.offset) {
+    throw new UsageError("OPTION_INVALID", `position: the room "${room.name}" is joined, and has not come to it; leave it first`);
   }
 }
 

@@ -129,8 +129,13 @@ export function fromError(error: ProtocolError, scope: ScopeName = error.scope):
     retryAfterMs: error.retryAfterMs,
     scope: scopeNumbers[scope],
     processed: processedNumbers[error.processed],
-    message: error.message.slice(0, 256),
+    message: shortText(error.message),
   };
+}
+
+/** At most 1,024 bytes of well-formed text: 3 bytes for each of 340 units at most. */
+export function shortText(text: string): string {
+  return text.slice(0, 340).replace(/[\ud800-\udfff]/g, "?");
 }
 
 /** The name of a goodbye's verdict. */

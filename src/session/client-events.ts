@@ -182,7 +182,7 @@ export interface ClientEvents {
   /** Something went wrong that no request or entry stands for. */
   error: { readonly error: ProtocolError | UsageError; readonly room: string | undefined };
   /** A request is answered. `result` is of the form that its command states. */
-  answer: { readonly request: number; readonly result: unknown; readonly error: ProtocolError | undefined };
+  answer: { readonly request: number; readonly result: unknown; readonly error: ProtocolError | UsageError | undefined };
 }
 
 /** One event, with its name in `type`. */

@@ -4,7 +4,7 @@
  * Law: a frame is checked against what this side knows; a contradiction ends the connection (ERR-10), and nothing of it is taken.
  */
 
-import { errorCodeName, ProtocolError } from "../errors.ts";
+import { type ErrorCodeName, errorCodeName, ProtocolError } from "../errors.ts";
 import {
   type BodyCase,
   type BodyValue,
@@ -28,6 +28,7 @@ import {
   toVerdict,
 } from "./client-convert.ts";
 import type { OpenRequest } from "./client-requests.ts";
+import type { ClientRoom } from "./client-room.ts";
 
 type Handlers = { readonly [C in BodyCase]?: (value: BodyValue<C>, now: number, ref: number) => void };
 
@@ -37,6 +38,8 @@ export class ClientInbox {
   /** Bytes of chats that this side has permitted, and that it has taken (CRD-1). */
   #granted = 0;
   #consumed = 0;
+  /** `time_ms` of the ping that is not answered yet. */
+  #pinged: bigint | undefined;
   #rttMs: number | undefined;
   #clockOffsetMs: number | undefined;
 
@@ -58,6 +61,12 @@ export class ClientInbox {
   opened(): void {
     this.#granted = this.#book.host.creditWindow;
     this.#consumed = 0;
+    this.#pinged = undefined;
+  }
+
+  /** A ping is sent. */
+  pinged(timeMs: bigint): void {
+    this.#pinged = timeMs;
   }
 
   /** The next grant, when half of the window is used (CRD-5); undefined: not yet. */
@@ -104,7 +113,8 @@ export class ClientInbox {
   readonly #handlers: Handlers = {
     chat: (chat, now) => {
       const room = this.#book.handles.get(chat.room);
-      if (room === undefined || !room.isOpen || room.joined === undefined) return;
+      // In a room that is open for publishing alone there is no place for it (ROM-5).
+      if (!room?.isOpen || room.isPublishOnly || room.joined === undefined) return;
       const offset = Number(chat.offset);
       const outcome = room.cursor.chat(offset);
       if (outcome === "hole") {
@@ -129,7 +139,7 @@ export class ClientInbox {
     },
     gap: (gap) => {
       const room = this.#book.handles.get(gap.room);
-      if (room === undefined || !room.isOpen) return;
+      if (!room?.isOpen || room.isPublishOnly) return;
       const [first, last] = [Number(gap.first), Number(gap.last)];
       const missing = Math.max(first, room.cursor.next);
       if (room.cursor.gap(first, last) === "invalid") {
@@ -137,6 +147,8 @@ export class ClientInbox {
           origin: "remote",
         });
       }
+      // What is known to be missing counts as taken (RCP-2).
+      room.delivered = Math.max(room.delivered, room.cursor.next - 1);
       const reason = ({ 1: "trimmed", 2: "tooMany" } as const)[gap.reason as 1 | 2] ?? "unknown";
       // What was seen before the room was joined again is not missing (ROM-10).
       if (missing <= last) this.#book.host.emit({ type: "gap", room: room.name, first: missing, last, reason });
@@ -145,9 +157,9 @@ export class ClientInbox {
     left: (left, now, ref) => {
       const answered = this.#book.requests.close(ref);
       const room = this.#book.handles.get(left.room);
-      if (room?.input("left") !== true) return;
-      this.#book.publisher.roomClosed(room);
-      this.#book.closed(room, answered === undefined ? errorCodeName(left.code) : undefined, now);
+      // One that answers an earlier leave says nothing of the room as it is now.
+      if (room === undefined || (answered !== undefined && ref !== room.leaveRef)) return;
+      this.#closed(room, "left", answered === undefined ? errorCodeName(left.code) : undefined, now);
     },
     error: (info, now, ref) => this.#error(info, now, ref),
     page: (page, _now, ref) => {
@@ -189,10 +201,10 @@ export class ClientInbox {
       this.#book.host.emit({ type: "members", room: room.name, count, entered: members.entered.map(toMember), exited });
     },
     presence: (presence, _now, ref) => {
-      const marks = toPresences(presence).filter(({ user }) => this.#book.watched.has(user));
+      const marks = toPresences(presence).filter(({ user }) => this.#book.watches.has(user));
       const request = presence.snapshot ? this.#book.requests.close(ref) : undefined;
       if (marks.length > 0) this.#book.host.emit({ type: "presence", marks, snapshot: presence.snapshot });
-      if (request !== undefined) this.#book.answerWatches(marks);
+      if (request !== undefined) this.#book.watches.answered(request, marks);
     },
     signal: (signal) => {
       const room = this.#book.handles.get(signal.room);
@@ -205,6 +217,9 @@ export class ClientInbox {
         createFrame("pong", { echoMs: ping.timeMs, timeMs: BigInt(Math.max(0, Math.floor(this.#book.host.wall()))) }),
       ),
     pong: (pong, now) => {
+      // What answers no ping of this side measures nothing (FRM-5).
+      if (pong.echoMs !== this.#pinged) return;
+      this.#pinged = undefined;
       const rtt = now - Number(pong.echoMs);
       if (rtt < 0) return;
       this.#rttMs = this.#rttMs === undefined ? rtt : 0.9 * this.#rttMs + 0.1 * rtt;
@@ -214,29 +229,41 @@ export class ClientInbox {
 
   #joined(joined: Joined, now: number, ref: number): void {
     const request = this.#book.requests.close(ref);
-    const room = this.#book.rooms.get(joined.name) ?? this.#book.newRoom(joined.name, {});
     const verdict = toVerdict(joined.verdict);
-    if (verdict === undefined)
-      throw new ProtocolError("FIELD_INVALID", "joined.verdict is not known", { origin: "remote", field: "joined.verdict" });
-    if (room.state === "leaving") {
-      // The join was still unanswered when the application left.
-      room.handle = joined.room;
-      this.#book.handles.set(joined.room, room);
-      if (request !== undefined)
-        this.#book.request("leave", 0, room.name, now, (own) => createFrame("leave", { room: joined.room }, { ref: own }));
+    if (verdict === undefined || (request !== undefined && request.room !== joined.name)) {
+      const field = verdict === undefined ? "joined.verdict" : "joined.name";
+      throw new ProtocolError("FIELD_INVALID", `${field} cannot be`, { origin: "remote", field });
+    }
+    const known = this.#book.rooms.get(joined.name);
+    const isAnswer = request !== undefined && ref === known?.joinRef;
+    if (request !== undefined && !isAnswer) {
+      // The room was taken away while it was joined: what that join opened is not wanted any more (ROM-8).
+      if (known === undefined || known.state === "left")
+        this.#book.request({ kind: "leave", room: joined.name }, now, (own) =>
+          createFrame("leave", { room: joined.room }, { ref: own }),
+        );
       return;
     }
-    const unsolicited = request === undefined;
-    // While an open room is joined again, only the answer opens it for publishing (ROM-6).
-    const isAwaited = unsolicited && room.state === "joining" && room.rejoinFrom !== undefined;
-    if (!isAwaited && !room.input("joined")) return;
+    const room = known ?? this.#book.newRoom(joined.name, {});
+    if (isAnswer) room.joinRef = 0;
+    if (room.state === "leaving") {
+      if (!isAnswer) return;
+      // The join was still unanswered when the application left.
+      this.#book.opened(room, joined.room);
+      if (room.leaveRef === 0) this.#book.sendLeave(room, now);
+      return;
+    }
+    // Only the answer opens a room that is being joined; of one that is open already the values are taken (ROM-6).
+    const isAwaited = !isAnswer && room.state === "joining";
+    if (isAwaited ? !room.isOpen : !room.input("joined")) return;
+    if (isAnswer) room.isPublishOnly = room.asksPublishOnly;
     const epoch = Number(joined.epoch);
     const start = Number(joined.start);
     const before = room.cursor.position;
     let missing: { first: number; last: number } | undefined;
-    if (room.options.publishOnly !== true) {
+    if (!room.isPublishOnly) {
       // To a client that might not read there is nothing to compare with (ROM-6).
-      const isFirstRead = unsolicited && verdict === "resumed" && room.joined?.rights.has("read") === false;
+      const isFirstRead = !isAnswer && verdict === "resumed" && room.joined?.rights.has("read") === false;
       const log = {
         verdict: isFirstRead ? ("fresh" as const) : verdict,
         epoch,
@@ -245,63 +272,87 @@ export class ClientInbox {
         firstRetained: Number(joined.firstRetained),
       };
       // Chats that came after the join was sent have moved the cursor: the replay overlaps them (ROM-10).
-      ({ missing } = room.cursor.joined(log, unsolicited ? before : (room.rejoinFrom ?? before)));
+      ({ missing } = room.cursor.joined(log, isAnswer ? (room.askedFrom ?? before) : before));
     }
-    if (!isAwaited) room.rejoinFrom = undefined;
     if (before !== undefined && before.epoch !== epoch) room.resetWatermarks();
-    room.handle = joined.room;
-    this.#book.handles.set(joined.room, room);
+    this.#book.opened(room, joined.room);
     room.joined = toJoined(joined, verdict, missing);
     room.read = Math.max(room.read, room.joined.read);
     room.toldRead = room.joined.read;
     room.toldDelivered = room.joined.marks.find(({ user }) => user === this.#book.user)?.delivered ?? 0;
     room.delivered = Math.max(room.delivered, room.cursor.next - 1);
     this.#book.host.emit({ type: "joined", ...room.joined });
-    if (!isAwaited) for (const waiting of room.joinRequests.splice(0)) this.#book.answer(waiting, room.joined);
-    if (!(unsolicited && verdict === "resumed")) this.#book.publisher.roomOpened(room, epoch, Number(joined.nextSeq));
+    if (isAnswer || verdict !== "resumed") this.#book.publisher.roomOpened(room, epoch, Number(joined.nextSeq));
+    if (isAwaited) return;
+    room.failures = 0;
+    // The application has changed its mind while the join was open.
+    if (isAnswer && (room.options.publishOnly ?? false) !== room.isPublishOnly) this.#book.rejoin(room, now);
+    else for (const waiting of room.joinRequests.splice(0)) this.#book.answer(waiting, room.joined);
+  }
+
+  /** The relay has closed an open room, or the leave is answered. `code` undefined: because the application left. */
+  #closed(room: ClientRoom, input: "left" | "refused", code: ErrorCodeName | undefined, now: number): void {
+    // What was asked for after a leave is a new wish; what waits in an open room that is taken away has its answer in this.
+    const failed = room.state === "leaving" ? [] : room.joinRequests;
+    if (!room.input(input)) return;
+    const error = new ProtocolError(code ?? "UNAVAILABLE", "the relay has closed the room", { origin: "remote" });
+    for (const waiting of failed.splice(0)) this.#book.fail(waiting, error);
+    this.#book.closed(room, code, now);
   }
 
   #error(info: ErrorInfo, now: number, ref: number): void {
     const error = toError(info);
     const request = this.#book.requests.close(ref);
-    if (request !== undefined) {
-      this.#refused(request, error, now);
-      return;
-    }
     const room = this.#book.handles.get(info.room);
-    if (room !== undefined && info.seq > 0n) {
-      if (this.#book.publisher.reject(room, info, now) === "rejoin") this.#book.rejoin(room, now);
-      return;
+    const closes = error.scope === "room" && error.code !== "SEQ_CONFLICT" && room?.isOpen === true;
+    if (request !== undefined) {
+      this.#refused(request, ref, error, now);
+    } else if (info.seq > 0n) {
+      // About a room that is not open it settles nothing (ROM-4).
+      if (room !== undefined && this.#book.publisher.reject(room, info, now) === "rejoin") this.#book.rejoin(room, now);
+    } else if (!closes) {
+      this.#book.host.emit({ type: "error", error, room: room?.name });
     }
-    this.#book.host.emit({ type: "error", error, room: room?.name });
+    if (closes && room.isOpen) this.#closed(room, "refused", error.code, now);
   }
 
-  #refused(request: OpenRequest, error: ProtocolError, now: number): void {
+  #refused(request: OpenRequest, ref: number, error: ProtocolError, now: number): void {
     const room = this.#book.rooms.get(request.room);
-    if (request.kind === "join" && room !== undefined) {
-      this.#book.publisher.roomClosed(room);
-      if (room.state === "leaving") {
-        room.input("refused");
-        this.#book.closed(room, undefined, now);
-      } else if (error.retry === "never" || error.retry === "reauthenticate") {
-        room.input("refused");
-        for (const waiting of room.joinRequests.splice(0)) this.#book.fail(waiting, error);
-        this.#book.closed(room, error.code, now);
-      } else {
-        room.input("detach");
-        const backoff = this.#book.host.random() * Math.min(30_000, 1000 * 2 ** Math.min(this.#book.joinFailures++, 30));
-        this.#book.joinAt = Math.min(this.#book.joinAt, now + (error.retryAfterMs || backoff));
-      }
-    } else if (request.kind === "leave" && room !== undefined) {
-      if (room.input("refused")) this.#book.closed(room, undefined, now);
+    if (request.kind === "join") {
+      if (room?.joinRef === ref) this.#joinRefused(room, error, now);
+    } else if (request.kind === "leave") {
+      if (room?.leaveRef === ref && room.state === "leaving") this.#leaveRefused(room, error, now);
     } else if (request.kind === "watch") {
-      for (const waiting of this.#book.watches.keys()) this.#book.fail(waiting, error);
-      this.#book.watches.clear();
+      this.#book.watches.refused(request, error, now);
     } else if (request.request !== 0) {
       this.#book.fail(request.request, error);
     } else {
       this.#book.host.emit({ type: "error", error, room: undefined });
     }
+  }
+
+  #joinRefused(room: ClientRoom, error: ProtocolError, now: number): void {
+    room.joinRef = 0;
+    if (room.state === "leaving") {
+      // Where the room was open before, the leave is answered next.
+      if (room.leaveRef === 0) this.#closed(room, "refused", undefined, now);
+    } else if (error.retry === "never" || error.retry === "reauthenticate") {
+      for (const waiting of room.joinRequests.splice(0)) this.#book.fail(waiting, error);
+      this.#closed(room, "refused", error.code, now);
+    } else if (room.input("detach")) {
+      this.#book.publisher.roomClosed(room);
+      this.#book.handles.delete(room.handle);
+      room.handle = 0;
+      this.#book.retry(room, error, now);
+    }
+  }
+
+  #leaveRefused(room: ClientRoom, error: ProtocolError, now: number): void {
+    room.leaveRef = 0;
+    const isTransient = error.retry === "now" || error.retry === "after";
+    // A room that the relay does not have open is left.
+    if (isTransient && error.code !== "ROOM_UNKNOWN") this.#book.retry(room, error, now);
+    else this.#closed(room, "refused", undefined, now);
   }
 
   #refuseUnknown(frame: Frame): void {

@@ -6,7 +6,7 @@
  */
 
 import type { Outbox } from "../delivery/outbox.ts";
-import { ProtocolError, retryOfCloseCode } from "../errors.ts";
+import { closeCode, ProtocolError, retryOfCloseCode } from "../errors.ts";
 import type { Goodbye } from "../wire/codec.ts";
 import type { Backoff, EndVerdict } from "./backoff.ts";
 import { toRetry } from "./client-convert.ts";
@@ -18,7 +18,10 @@ import { type ClientInput, type ClientState, nextClientState } from "./transitio
 import type { Transmit } from "./transmit.ts";
 
 /** How this side closes where no error says more. */
-export const ownClose: Transmit = { type: "close", code: 1000, reason: "" };
+const ownClose: Transmit = { type: "close", code: 1000, reason: "" };
+
+/** The close code that says SESSION_TAKEN where no error could (ERR-4). */
+const sessionTaken = closeCode("SESSION_TAKEN");
 
 const timerKinds = [
   /** When no welcome has come in time. */
@@ -154,7 +157,8 @@ export class ClientLife {
   /** The transport has ended, with this close code. */
   closed(code: number, now: number): void {
     if (!this.isConnected && this.#state !== "connecting") return;
-    this.#lost(this.#goodbye ?? { retry: retryOfCloseCode(code), retryAfterMs: 0 }, undefined, now, undefined);
+    const verdict = this.#goodbye ?? { retry: retryOfCloseCode(code), retryAfterMs: 0 };
+    this.#lost(verdict, undefined, now, undefined, code === sessionTaken);
   }
 
   handleTimeout(now: number): void {
@@ -189,9 +193,14 @@ export class ClientLife {
     this.stored(now);
   }
 
-  #lost(verdict: EndVerdict, error: ProtocolError | undefined, now: number, close: Transmit | undefined): void {
+  #lost(
+    verdict: EndVerdict,
+    error: ProtocolError | undefined,
+    now: number,
+    close: Transmit | undefined,
+    isTaken: boolean = error?.code === "SESSION_TAKEN",
+  ): void {
     this.#detach(now, close);
-    const isTaken = error?.code === "SESSION_TAKEN";
     if (isTaken) this.#takeNewSession();
     const comeback = this.#host.backoff.next(isTaken ? { retry: "after", retryAfterMs: 0 } : verdict, now);
     const why = error === undefined ? {} : { error };

@@ -1,18 +1,20 @@
 /**
  * What a client publishes, from the outbox to the wire and back: the algorithm of PUB-16.
  *
- * Law: entries of one room go out by ascending seq, under stored seqs, inside the window; every answer settles what it names, or gives it back.
+ * Law: entries of one room go out by ascending seq, under stored seqs, inside the window; every answer settles what it names, or gives it back;
+ * what still waits in a batch when its room or connection turns away is given back, and never leaves under an old seq.
  */
 
 import { expandAck } from "../delivery/ack-tracker.ts";
 import { Batcher } from "../delivery/batcher.ts";
 import type { Lane } from "../delivery/lane.ts";
 import type { Outbox, OutboxEntry } from "../delivery/outbox.ts";
-import { ProtocolError } from "../errors.ts";
+import { ProtocolError, UsageError } from "../errors.ts";
 import { type Ack, ChatKind, createFrame, type ErrorInfo, encodedSize, type Frame } from "../wire/codec.ts";
 import type { SessionLimits } from "../wire/limits.ts";
+import { type BackoffOptions, randomDelay } from "./backoff.ts";
 import { toError } from "./client-convert.ts";
-import type { EntryChange } from "./client-events.ts";
+import type { ClientEvent, EntryChange } from "./client-events.ts";
 import type { ClientRoom } from "./client-room.ts";
 
 /** How frames are put together before they leave (BAT-4). */
@@ -25,33 +27,48 @@ export interface BatchOptions {
 /** Bytes of a Publish beyond its content, at most: room, seq, id, kind, target and their tags. */
 export const publishOverhead = 64;
 
-const rejectionBase = 1000;
-const rejectionCap = 30_000;
+/** What a publisher needs from its conversation. */
+export interface PublisherHost {
+  readonly outbox: Outbox;
+  readonly batch: BatchOptions;
+  readonly backoff: Pick<BackoffOptions, "base" | "cap">;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly emit: (event: ClientEvent) => void;
+}
+
+/** A Publish that waits for others to go out with it. */
+interface Waiting {
+  readonly room: string;
+  readonly seq: number;
+  readonly frame: Frame;
+}
 
 /** The sending side of a client session. */
 export class ClientPublisher {
   readonly #outbox: Outbox;
-  readonly #emit: (change: EntryChange) => void;
-  readonly #random: () => number;
-  readonly #batchOptions: BatchOptions;
-  #batcher: Batcher<Frame>;
+  readonly #host: PublisherHost;
+  #batcher: Batcher<Waiting>;
   /** Open rooms that may have something to send, by name; the order in which they take turns. */
   readonly #open: Map<string, ClientRoom> = new Map();
   #limits: SessionLimits | undefined;
   #inFlight = 0;
   #bytesInFlight = 0;
 
-  constructor(outbox: Outbox, batch: BatchOptions, random: () => number, emit: (change: EntryChange) => void) {
-    this.#outbox = outbox;
-    this.#batchOptions = batch;
-    this.#batcher = new Batcher(batch);
-    this.#random = random;
-    this.#emit = emit;
+  constructor(host: PublisherHost) {
+    this.#host = host;
+    this.#outbox = host.outbox;
+    this.#batcher = new Batcher(host.batch);
   }
 
   /** Publishes in flight (PUB-10). */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Whether publishes wait for others to go out with them. */
+  get isWaiting(): boolean {
+    return this.#batcher.deadline !== undefined;
   }
 
   /** When a batch, or a room that pauses, is due; undefined: nothing waits for a time. */
@@ -64,7 +81,7 @@ export class ClientPublisher {
   /** Welcome has told the window. */
   welcome(limits: SessionLimits): void {
     this.#limits = limits;
-    const { maxItems, maxBytes, maxDelayMs } = this.#batchOptions;
+    const { maxItems, maxBytes, maxDelayMs } = this.#host.batch;
     // What a batch adds to its frames: a tag and a length for each.
     const room = limits.frameBytes - 16 * limits.batchFrames;
     this.#batcher = new Batcher({
@@ -76,9 +93,9 @@ export class ClientPublisher {
 
   /** The room is open (again), except by an unsolicited `joined` with RESUMED: PUB-8. */
   roomOpened(room: ClientRoom, epoch: number, nextSeq: number): void {
-    room.pausedUntil = 0;
-    room.rejections = 0;
+    room.isExhausted = false;
     this.#open.set(room.name, room);
+    this.takeBack(room);
     this.#counted(room, (lane) => {
       for (const entry of lane.open({ epoch, nextSeq })) this.#settle(entry, "doubt", {});
     });
@@ -87,17 +104,27 @@ export class ClientPublisher {
   /** The room is not open any more: nothing of it is in flight. */
   roomClosed(room: ClientRoom): void {
     this.#open.delete(room.name);
+    this.takeBack(room);
     this.#counted(room, (lane) => lane.close());
+  }
+
+  /** What of this room is not on its way yet is given back: something has happened after which it must not go out as it is. */
+  takeBack(room: ClientRoom): void {
+    const [first] = this.#batcher.drop((waiting) => waiting.room === room.name);
+    if (first !== undefined) this.#counted(room, (lane) => lane.giveBack(first.seq));
   }
 
   /** The connection is gone. */
   disconnected(): void {
-    for (const lane of this.#outbox.lanes()) lane.close();
+    for (const lane of [...this.#outbox.lanes()]) {
+      lane.close();
+      this.#outbox.release(lane.room);
+    }
     this.#open.clear();
     this.#limits = undefined;
     this.#inFlight = 0;
     this.#bytesInFlight = 0;
-    this.#batcher = new Batcher(this.#batchOptions);
+    this.#batcher = new Batcher(this.#host.batch);
   }
 
   /** A refresh has succeeded: rooms that waited for it go on. */
@@ -109,14 +136,18 @@ export class ClientPublisher {
   poll(now: number): Frame | undefined {
     if (this.#limits !== undefined) this.#fill(this.#limits, now);
     const group = this.#batcher.poll(now);
-    if (group === undefined) return undefined;
-    const [only] = group;
-    return group.length === 1 ? only : createFrame("batch", { frames: group });
+    return group === undefined ? undefined : toFrame(group);
+  }
+
+  /** All that waits, due or not: what is sent next must not overtake it (PUB-19, ROM-7). */
+  flush(): Frame[] {
+    return this.#batcher.flush().map(toFrame);
   }
 
   /** Nothing more is published on this connection (GBY-4); what is in flight is still settled. */
   stop(): void {
     this.#limits = undefined;
+    for (const room of this.#open.values()) this.takeBack(room);
   }
 
   #fill(limits: SessionLimits, now: number): void {
@@ -141,9 +172,10 @@ export class ClientPublisher {
         lane.sent(entry, bytes);
         this.#inFlight++;
         this.#bytesInFlight += bytes;
-        this.#batcher.add(frame, encodedSize(frame), now);
+        this.#batcher.add({ room: name, seq: entry.seq, frame }, encodedSize(frame), now);
         this.#emit({ room: name, id: entry.id, state: entry.state });
       }
+      this.#checkExhausted(room, lane);
     }
   }
 
@@ -198,7 +230,10 @@ export class ClientPublisher {
     const error = toError(info);
     const seq = Number(info.seq);
     const lane = this.#outbox.lane(room.name);
-    if (!lane.isInFlight(seq)) return undefined;
+    if (!lane.isInFlight(seq)) {
+      this.#outbox.release(room.name);
+      return undefined;
+    }
     const settles = error.processed !== "no" ? "doubt" : error.retry === "never" ? "fail" : undefined;
     if (settles !== undefined) {
       this.#counted(room, () => {
@@ -207,28 +242,42 @@ export class ClientPublisher {
       });
       return undefined;
     }
+    this.takeBack(room);
     if (error.code === "SEQ_CONFLICT") {
       this.#counted(room, () => lane.conflict());
+      this.#pause(room, error, now);
       return "rejoin";
     }
     if (error.code === "OUT_OF_ORDER" && info.nextSeq > 0n) {
       this.#counted(room, () => lane.expect(Number(info.nextSeq)));
       return undefined;
     }
-    const entry = lane.entries().find((candidate) => candidate.seq === seq);
+    const entry = lane.at(seq);
     this.#counted(room, () => lane.giveBack(seq));
     if (entry !== undefined) this.#emit({ room: room.name, id: entry.id, state: entry.state, error });
-    if (error.code === "ROOM_UNKNOWN") return "rejoin";
-    room.pausedUntil = this.#pause(room, error, now);
-    room.rejections++;
-    return undefined;
+    this.#pause(room, error, now);
+    return error.code === "ROOM_UNKNOWN" ? "rejoin" : undefined;
   }
 
-  #pause(room: ClientRoom, error: ProtocolError, now: number): number {
-    if (error.retry === "reauthenticate") return Number.POSITIVE_INFINITY;
-    if (error.retryAfterMs > 0) return now + error.retryAfterMs;
-    if (error.retry === "now" && room.rejections === 0) return now;
-    return now + this.#random() * Math.min(rejectionCap, rejectionBase * 2 ** Math.min(room.rejections, 30));
+  /** Nothing of the room is sent for a while, longer each time in a row (PUB-16, 5); also where it has to be joined again first. */
+  #pause(room: ClientRoom, error: ProtocolError, now: number): void {
+    room.rejections++;
+    const { backoff, random } = this.#host;
+    if (error.retry === "reauthenticate") room.pausedUntil = Number.POSITIVE_INFINITY;
+    else if (error.retryAfterMs > 0) room.pausedUntil = now + error.retryAfterMs;
+    else if (error.retry === "now" && room.rejections === 1) room.pausedUntil = now;
+    else room.pausedUntil = now + randomDelay(room.rejections, backoff, random);
+  }
+
+  #checkExhausted(room: ClientRoom, lane: Lane): void {
+    if (!lane.isExhausted || room.isExhausted) return;
+    room.isExhausted = true;
+    const error = new UsageError("COUNTER_EXHAUSTED", "the seqs of the room are used up; the session must be replaced (PUB-5)");
+    this.#host.emit({ type: "error", error, room: room.name });
+  }
+
+  #emit(change: EntryChange): void {
+    this.#host.emit({ type: "entry", ...change });
   }
 
   /** Drops an entry that was never sent, or notes the wish (PUB-12). @returns whether there was such an entry. */
@@ -262,12 +311,21 @@ export class ClientPublisher {
     change(lane);
     this.#inFlight += lane.inFlight;
     this.#bytesInFlight += lane.bytesInFlight;
+    this.#checkExhausted(room, lane);
+    this.#outbox.release(room.name);
   }
 }
 
 /** Whether a Publish that counts so many bytes is above what the relay takes (LIM-1, PUB-10). */
 function isAbove(bytes: number, { contentBytes, windowBytes, frameBytes }: SessionLimits): boolean {
   return bytes - publishOverhead > contentBytes || bytes > windowBytes || bytes > frameBytes;
+}
+
+function toFrame(group: readonly Waiting[]): Frame {
+  const [only] = group;
+  return group.length === 1 && only !== undefined
+    ? only.frame
+    : createFrame("batch", { frames: group.map(({ frame }) => frame) });
 }
 
 function toPublish(entry: OutboxEntry, room: number): Frame {

@@ -9,6 +9,10 @@ export interface OpenRequest {
   /** What the command that made it returned; 0: the engine itself asked. */
   readonly request: number;
   readonly room: string;
+  /** Of a watch: the command for which its users are named; 0: the engine itself. */
+  readonly watch: number;
+  /** Of a watch: whom it names. */
+  readonly users: readonly string[];
   /** When its caller is told; infinity: it has been. */
   deadline: number;
 }
@@ -46,11 +50,6 @@ export class ClientRequests {
     const request = this.#open.get(ref);
     this.#open.delete(ref);
     return request;
-  }
-
-  /** What an open request is about; undefined: no such request is open. */
-  peek(ref: number): OpenRequest | undefined {
-    return this.#open.get(ref);
   }
 
   /**

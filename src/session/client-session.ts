@@ -32,7 +32,8 @@ export class ClientSession {
   readonly #life: ClientLife;
   readonly #conversation: ClientConversation;
   readonly #heartbeat: Heartbeat = new Heartbeat();
-  readonly #transmits: Transmit[] = [];
+  /** What goes out next; `publishes` stands for those that wait for a batch, whatever they are when its turn comes. */
+  readonly #transmits: (Transmit | "publishes")[] = [];
   readonly #events: ClientEvent[] = [];
   readonly #creditWindow: number;
   #token = "";
@@ -49,6 +50,7 @@ export class ClientSession {
     this.#requireHello("");
     const random = () => randomFraction(options.random);
     const times = { ...defaultClientTimes, ...options.times };
+    const backoff = { ...defaultBackoff, ...options.backoff };
     const emit = (event: ClientEvent) => void this.#events.push(event);
     const outbox = new Outbox({ ...defaultOutbox, ...options.outbox });
     this.#ids = new MessageIdGenerator(options.random);
@@ -57,6 +59,7 @@ export class ClientSession {
       outbox,
       times,
       batch: { ...defaultBatch, ...options.batch },
+      backoff,
       random,
       wall: options.wall,
       emit,
@@ -68,7 +71,7 @@ export class ClientSession {
     this.#life = new ClientLife({
       outbox,
       times,
-      backoff: new Backoff({ ...defaultBackoff, ...options.backoff }, random),
+      backoff: new Backoff(backoff, random),
       random: options.random,
       emit,
       transmit: (transmit) => this.#transmits.push(transmit),
@@ -112,7 +115,10 @@ export class ClientSession {
 
   /** Ends for good, until {@link start}. */
   stop(now: number): void {
-    this.#life.stop(now, () => this.#send(createFrame("goodbye", { retry: Retry.NEVER })));
+    this.#life.stop(now, () => {
+      this.#sendWaiting();
+      this.#send(createFrame("goodbye", { retry: Retry.NEVER }));
+    });
   }
 
   /**
@@ -121,8 +127,9 @@ export class ClientSession {
    */
   setToken(token: string, now: number): void {
     this.#requireHello(token);
-    this.#token = token;
+    // This may refuse it too, so it comes before anything is changed.
     if (this.#life.isWelcome) this.#conversation.refresh(token, now);
+    this.#token = token;
     this.#life.unlock(now);
   }
 
@@ -137,10 +144,9 @@ export class ClientSession {
   handleOpen(subprotocol: string, now: number): void {
     if (!this.#life.opened()) return;
     if (subprotocol !== this.codec.subprotocol) {
-      this.#endConnection(
-        new ProtocolError("UNSUPPORTED_VERSION", `the relay speaks "${subprotocol}" (TRN-2)`, { origin: "remote" }),
-        now,
-      );
+      // Nothing is said, for the other side may speak anything (TRN-2, 4).
+      const error = new ProtocolError("UNSUPPORTED_VERSION", `the relay speaks "${subprotocol}" (TRN-2)`, { origin: "remote" });
+      this.#life.failed(error, now, toClose(error));
       return;
     }
     const session = this.#outbox.session;
@@ -152,6 +158,11 @@ export class ClientSession {
   /** A message has come. */
   handleMessage(data: Data, now: number): void {
     if (!this.#life.isConnected) return;
+    // A process that was suspended finds out by this frame: it comes too late (LIV-4).
+    if (this.#heartbeat.isDead(now)) {
+      this.#dead(now);
+      return;
+    }
     this.#heartbeat.heard(now);
     let frame: Frame;
     try {
@@ -171,13 +182,14 @@ export class ClientSession {
 
   /** Time has passed. Call it at {@link pollTimeout}, or at any other time. */
   handleTimeout(now: number): void {
+    // First of all: a process that was suspended wakes up here (LIV-4).
+    if (this.#heartbeat.isDead(now)) this.#dead(now);
     this.#life.handleTimeout(now);
     this.#conversation.handleTimeout(now);
-    const alarm = this.#heartbeat.poll(now);
-    if (alarm === "ping") this.#send(createFrame("ping", { timeMs: BigInt(Math.max(0, Math.floor(now))) }));
-    if (alarm === "dead") {
-      this.#endConnection(new ProtocolError("HEARTBEAT_TIMEOUT", "nothing heard from the relay", { origin: "remote" }), now);
-    }
+    if (this.#heartbeat.poll(now) !== "ping") return;
+    const timeMs = BigInt(Math.max(0, Math.floor(now)));
+    this.#conversation.pinged(timeMs);
+    this.#send(createFrame("ping", { timeMs }));
   }
 
   /** The write that {@link pollStore} gave is done, durably. */
@@ -205,12 +217,12 @@ export class ClientSession {
 
   /** What is to be done with the transport next; undefined: nothing. */
   pollTransmit(now: number): Transmit | undefined {
-    const waiting = this.#transmits.shift();
+    const waiting = this.#shift();
     if (waiting !== undefined || !this.#life.isWelcome) return waiting;
     const frame = this.#conversation.poll(now);
     if (frame !== undefined) return this.#encode(frame);
     if (this.state === "draining" && this.#conversation.inFlight === 0) this.#life.drained(now);
-    return this.#transmits.shift();
+    return this.#shift();
   }
 
   /** When {@link handleTimeout} is to be called; undefined: nothing waits for a time. */
@@ -229,7 +241,10 @@ export class ClientSession {
 
   #handleFrame(frame: Frame, bytes: number | undefined, now: number): void {
     const { body } = frame;
-    if (body.case === "batch") {
+    const violation = body.case === "batch" ? checkFrame(frame) : undefined;
+    if (violation !== undefined) {
+      this.#endConnection(violation, now);
+    } else if (body.case === "batch") {
       for (const inner of body.value.frames) {
         if (this.#life.isWelcome) this.#handleBare(inner, undefined, now);
       }
@@ -259,6 +274,10 @@ export class ClientSession {
     }
   }
 
+  #dead(now: number): void {
+    this.#endConnection(new ProtocolError("HEARTBEAT_TIMEOUT", "nothing heard from the relay", { origin: "remote" }), now);
+  }
+
   #unexpected(what: string, now: number): void {
     this.#endConnection(new ProtocolError("UNEXPECTED_FRAME", `${what} while ${this.state} (FRM-5)`, { origin: "remote" }), now);
   }
@@ -279,7 +298,7 @@ export class ClientSession {
   #endConnection(error: ProtocolError, now: number): void {
     if (!this.#life.isConnected) return;
     this.#send(createFrame("error", fromError(error, "connection")));
-    this.#life.failed(error, now, { type: "close", code: closeCode(error.code, error.retry), reason: error.code });
+    this.#life.failed(error, now, toClose(error));
   }
 
   #hello(session: Uint8Array, attempt: number, token: string): Frame {
@@ -299,8 +318,23 @@ export class ClientSession {
     encodeFrame(this.#hello(new Uint8Array(16), 1, token));
   }
 
+  /** Nothing overtakes the publishes that wait, except a pong (LIV-2). */
   #send(frame: Frame): void {
+    if (this.#conversation.isWaiting && frame.body.case !== "pong") this.#transmits.push("publishes");
     this.#transmits.push(this.#encode(frame));
+  }
+
+  #shift(): Transmit | undefined {
+    let next = this.#transmits.shift();
+    while (next === "publishes") {
+      this.#transmits.unshift(...this.#conversation.flush().map((frame) => this.#encode(frame)));
+      next = this.#transmits.shift();
+    }
+    return next;
+  }
+
+  #sendWaiting(): void {
+    for (const frame of this.#conversation.flush()) this.#transmits.push(this.#encode(frame));
   }
 
   #encode(frame: Frame): Transmit {
@@ -308,6 +342,10 @@ export class ClientSession {
     this.#options.observe?.("out", frame, typeof data === "string" ? encodedSize(frame) : data.length);
     return { type: "send", data };
   }
+}
+
+function toClose(error: ProtocolError): Transmit {
+  return { type: "close", code: closeCode(error.code, error.retry), reason: error.code };
 }
 
 function asProtocolError(error: unknown): ProtocolError {

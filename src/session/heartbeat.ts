@@ -27,11 +27,15 @@ export class Heartbeat {
     this.#asked = false;
   }
 
+  /** Whether the time is over: what comes now comes too late. */
+  isDead(now: number): boolean {
+    return now - this.#lastHeard >= this.#deadMs;
+  }
+
   /** What is to be done now; `ping` is said once per silence. */
   poll(now: number): "ping" | "dead" | undefined {
-    const silence = now - this.#lastHeard;
-    if (silence >= this.#deadMs) return "dead";
-    if (this.#asked || silence < this.#deadMs / 2) return undefined;
+    if (this.isDead(now)) return "dead";
+    if (this.#asked || now - this.#lastHeard < this.#deadMs / 2) return undefined;
     this.#asked = true;
     return "ping";
   }

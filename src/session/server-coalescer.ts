@@ -17,7 +17,9 @@ interface Slot {
   readonly key: string;
   /** Handle of the room; 0: none. */
   readonly room: number;
-  waiting: { frame: SharedFrame; readonly since: number } | undefined;
+  waiting: { readonly frame: SharedFrame; readonly since: number } | undefined;
+  /** Of members: users whose first change since the last frame was to enter, so that the client need not know them. */
+  readonly visitors: Set<string>;
   /** When the next frame of this key may go, in ms. */
   notBefore: number;
 }
@@ -64,13 +66,19 @@ export class Coalescer {
     let slot = this.#slots.get(key);
     if (slot === undefined) {
       this.#sweep(now);
-      slot = { key, room, waiting: undefined, notBefore: now };
+      slot = { key, room, waiting: undefined, notBefore: now, visitors: new Set() };
       this.#slots.set(key, slot);
     }
     this.#idleUntil = Math.min(this.#idleUntil, slot.notBefore);
     const { waiting } = slot;
-    if (waiting === undefined) slot.waiting = { frame: shared, since: now };
-    else slot.waiting = { frame: new SharedFrame(merged(shortened(waiting, now), shared.frame)), since: now };
+    if (waiting === undefined) {
+      slot.waiting = { frame: shared, since: now };
+      slot.visitors.clear();
+      if (body.case === "members") for (const { user } of body.value.entered) slot.visitors.add(user);
+    } else {
+      const frame = merged(shortened(waiting, now), shared.frame, slot.visitors);
+      slot.waiting = { frame: new SharedFrame(frame), since: now };
+    }
   }
 
   /** The next frame that may go now. */
@@ -135,7 +143,7 @@ function shortened({ frame: { frame }, since }: { frame: SharedFrame; since: num
 }
 
 /** One frame for two of the same key. */
-function merged(older: Frame, newer: Frame): Frame {
+function merged(older: Frame, newer: Frame, visitors: Set<string>): Frame {
   const [a, b] = [older.body, newer.body];
   if (a.case === "typing" && b.case === "typing") {
     return createFrame("typing", { room: b.value.room, marks: latestBy(a.value.marks, b.value.marks, (mark) => mark.user) });
@@ -151,7 +159,7 @@ function merged(older: Frame, newer: Frame): Frame {
     });
   }
   if (a.case === "members" && b.case === "members")
-    return mergedMembers(older as FrameOf<"members">, newer as FrameOf<"members">);
+    return mergedMembers(older as FrameOf<"members">, newer as FrameOf<"members">, visitors);
   return newer;
 }
 
@@ -165,17 +173,27 @@ function latestBy<T, K>(older: readonly T[], newer: readonly T[], keyOf: (item: 
   return [...byKey.values()].slice(-maxMarks);
 }
 
-/** Net changes: who came and went again is named as gone, who went and came again as there. */
-function mergedMembers(older: FrameOf<"members">, newer: FrameOf<"members">): Frame {
+/**
+ * Net changes: who came and went again is named as gone, who went and came again as there. Where more have gone than a frame holds,
+ * visitors are left out, the oldest first. All others are known to the client, which never knows more than a frame holds (MBR-2): of
+ * those none may be left out, for it would show them for ever.
+ */
+function mergedMembers(older: FrameOf<"members">, newer: FrameOf<"members">, visitors: Set<string>): Frame {
   const entered = new Map(older.body.value.entered.map((member) => [member.user, member]));
   const exited = new Set(older.body.value.exited);
   for (const member of newer.body.value.entered) {
+    if (!entered.has(member.user) && !exited.has(member.user)) visitors.add(member.user);
     exited.delete(member.user);
     entered.set(member.user, member);
   }
   for (const user of newer.body.value.exited) {
     entered.delete(user);
     exited.add(user);
+  }
+  for (const user of exited) {
+    if (exited.size <= maxMarks) break;
+    if (!visitors.delete(user)) continue;
+    exited.delete(user);
   }
   const { room, count } = newer.body.value;
   const frame = createFrame("members", {

@@ -6,7 +6,7 @@ import type { AckRun } from "../delivery/ack-tracker.ts";
 import { type ErrorCodeName, ProtocolError, type ScopeName, verdicts } from "../errors.ts";
 import { createFrame, type ErrorCode, type FrameOf, Retry } from "../wire/codec.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
-import { fromError } from "./client-convert.ts";
+import { fromError, shortText } from "./client-convert.ts";
 import type { Acceptance, JoinedInfo, PageInfo } from "./server-events.ts";
 import type { DrainOptions, ServerSessionOptions } from "./server-options.ts";
 import { binaryCodec } from "./transmit.ts";
@@ -26,7 +26,6 @@ export function errorFrame(error: ProtocolError, { ref = 0, room = 0, seq = 0, n
     {
       ...fromError(error),
       retryAfterMs: bounded32(error.retryAfterMs),
-      message: shortText(error.message),
       room,
       seq: BigInt(seq),
       nextSeq: BigInt(nextSeq),
@@ -53,11 +52,6 @@ export function withScope(error: ProtocolError, scope: ScopeName): ProtocolError
     cause: error,
     ...(field !== undefined && { field }),
   });
-}
-
-/** At most 1,024 bytes of well-formed text: 3 bytes for each of 340 units at most. */
-function shortText(text: string): string {
-  return text.slice(0, 340).replace(/[\ud800-\udfff]/g, "?");
 }
 
 export function ackFrame(run: AckRun): FrameOf<"ack"> {

@@ -15,9 +15,13 @@ export interface ServerTimes {
   readonly rosterInterval: number;
 }
 
+/** What a {@link ServerSession} is made with. */
 export interface ServerSessionOptions {
+  /** The form of frames on this connection, as its subprotocol says (TRN-1). */
   readonly codec: FrameCodec;
+  /** The bounds that welcome tells, and that hold for this connection (LIM-1). */
   readonly limits: SessionLimits;
+  /** Deadlines and intervals, in ms. */
   readonly times: ServerTimes;
   /** Ms since 1970, for the clocks that welcome and pong tell. Nothing is decided by it. */
   readonly wall: () => number;
@@ -35,6 +39,8 @@ export interface DrainOptions {
   readonly drainMs: number;
   /** The range from which clients draw when they come back, in ms (GBY-3). */
   readonly afterMinMs: number;
+  /** The upper end of that range, in ms. */
   readonly afterMaxMs: number;
+  /** For people and logs (ERR-7). */
   readonly message?: string;
 }

@@ -13,6 +13,9 @@ import { ChatQueue, ControlQueue } from "./server-queues.ts";
 import type { ServerRoom } from "./server-room.ts";
 import { type Data, type FrameCodec, SharedFrame, type Transmit } from "./transmit.ts";
 
+/** Acks that may wait to be joined; above it they are encoded, and count for the bound of control frames (CRD-6, LIM-6). */
+const waitingAcks = 256;
+
 /** Bounds of what waits. */
 export interface OutputOptions {
   readonly codec: FrameCodec;
@@ -37,6 +40,8 @@ export class ServerOutput {
   /** Sent before everything else (LIV-2). */
   #pong: Frame | undefined;
   #close: { readonly code: number; readonly reason: string } | undefined;
+  /** `ended`: nothing is taken any more. */
+  #intake: "open" | "ended" = "open";
   /** Credit: the total that is granted, and the bytes of chats that are sent or queued. */
   #granted = 0;
   #spent = 0;
@@ -56,29 +61,31 @@ export class ServerOutput {
     return this.#control.bytes <= this.#options.controlQueueBytes / 2;
   }
 
+  /** May call `onBacklog`, which ends the connection: what a caller does after it must hold then too. */
   control(frame: Frame): void {
+    if (this.#intake === "ended") return;
     // Answers about a room's publishes keep the order of the broker's decisions (PUB-19).
-    this.flushAcks();
+    this.#encodeAcks();
     this.#control.push(this.#options.codec.encode(frame));
-    if (this.#control.bytes > this.#options.controlQueueBytes) this.#options.onBacklog();
+    this.#checkBacklog();
   }
 
+  /** Joined with others until something is sent after it, or too many wait. */
   ack(room: ServerRoom, seq: number, offset: number, timeMs: number): void {
+    if (this.#intake === "ended") return;
     this.#acks.add(room.handle, seq, offset, timeMs);
-  }
-
-  flushAcks(): void {
-    if (this.#acks.isEmpty) return;
-    for (const run of this.#acks.flush()) this.#control.push(this.#options.codec.encode(ackFrame(run)));
+    if (this.#acks.waiting <= waitingAcks) return;
+    this.#encodeAcks();
+    this.#checkBacklog();
   }
 
   /** Of several pings that wait the latest is answered (LIV-2). */
   pong(frame: Frame): void {
-    this.#pong = frame;
+    if (this.#intake === "open") this.#pong = frame;
   }
 
   ephemeral(frame: SharedFrame, now: number): void {
-    this.#coalescer.put(frame, now);
+    if (this.#intake === "open") this.#coalescer.put(frame, now);
   }
 
   /** When an ephemeral frame that waits may go. */
@@ -116,7 +123,7 @@ export class ServerOutput {
 
   /** Has the room read from the log, if it is behind. */
   catchUp(room: ServerRoom): void {
-    if (!room.isBehind) this.#behind.delete(room);
+    if (!room.isBehind || this.#intake === "ended") this.#behind.delete(room);
     else if (!this.#behind.has(room)) {
       this.#behind.add(room);
       this.#reading = "possible";
@@ -160,17 +167,20 @@ export class ServerOutput {
 
   /** Nothing is sent after what waits now but this: the last frame, if there is one, and the close. */
   close(last: Frame | undefined, code: number, reason: string): void {
+    this.#intake = "ended";
     this.#chats.clear();
     this.#coalescer.clear();
     this.#behind.clear();
     this.#pong = undefined;
-    if (last !== undefined) this.control(last);
-    else this.flushAcks();
+    this.#encodeAcks();
+    // What ends the connection is told, whatever waits before it.
+    if (last !== undefined) this.#control.push(this.#options.codec.encode(last));
     this.#close = { code, reason };
   }
 
-  /** Forgets all that waits. */
+  /** Forgets all that waits, and takes nothing more. */
   clear(): void {
+    this.#intake = "ended";
     this.#control.clear();
     this.#chats.clear();
     this.#coalescer.clear();
@@ -196,11 +206,20 @@ export class ServerOutput {
       this.#pong = undefined;
       return pong;
     }
-    this.flushAcks();
+    this.#encodeAcks();
     const first = this.#control.shift() ?? this.#coalescer.take(now)?.in(codec);
     if (first !== undefined) return first;
     this.#reading = "possible";
     return this.#chats.shift(codec);
+  }
+
+  #encodeAcks(): void {
+    if (this.#acks.waiting === 0) return;
+    for (const run of this.#acks.flush()) this.#control.push(this.#options.codec.encode(ackFrame(run)));
+  }
+
+  #checkBacklog(): void {
+    if (this.#control.bytes > this.#options.controlQueueBytes) this.#options.onBacklog();
   }
 
   /** Entries that the log has lost are told as a gap, in their place among the chats (RES-7). */

@@ -3,7 +3,7 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { copyVerbatim, type Publish } from "../wire/codec.ts";
+import { type Content, copyVerbatim, type Publish } from "../wire/codec.ts";
 import type { PublishEvent, PublishOutcome, PublishTicket } from "./server-events.ts";
 import type { ErrorSubject } from "./server-frames.ts";
 import type { ServerRoom } from "./server-room.ts";
@@ -69,7 +69,11 @@ function final(code: ProtocolError["code"], message: string): ProtocolError {
 
 /** The parts of a publish that outlive the message in which it came: copies, so that they do not hold its bytes. */
 export function detached({ id, target, content }: Publish): Pick<PublishEvent, "id" | "target" | "content"> {
-  if (content === undefined) return { id: id.slice(), target: target.slice(), content };
+  return { id: id.slice(), target: target.slice(), content: content && detachedContent(content) };
+}
+
+/** A copy of a content that does not hold the bytes of its message; with the form that it came in (PUB-3). */
+export function detachedContent(content: Content): Content {
   const { body, $unknown } = content;
   const copy = {
     ...content,
@@ -77,5 +81,5 @@ export function detached({ id, target, content }: Publish): Pick<PublishEvent, "
     ...($unknown !== undefined && { $unknown: $unknown.map((field) => ({ ...field, data: field.data.slice() })) }),
   };
   copyVerbatim(content, copy);
-  return { id: id.slice(), target: target.slice(), content: copy };
+  return copy;
 }

@@ -8,7 +8,7 @@ import { checkFrame, encodedSize, type Frame, type FrameOf } from "../wire/codec
 import type { SessionLimits } from "../wire/limits.ts";
 import { type PublishTicket, positionOf, type Rejection, type ServerEvent } from "./server-events.ts";
 import { type ErrorSubject, remote } from "./server-frames.ts";
-import { detached } from "./server-publishing.ts";
+import { detached, detachedContent } from "./server-publishing.ts";
 import { isUnrecordable, type ServerRoom } from "./server-room.ts";
 import type { ServerRooms } from "./server-rooms.ts";
 import { isEphemeral, isRequest, mayReceive, rightFor } from "./server-rules.ts";
@@ -109,12 +109,14 @@ export class Receiver {
         if (mark === undefined) return;
         return port.event({ type: "presence", state: mark.state, activity: mark.activity, statusText: mark.statusText });
       }
-      case "signal":
-        if (body.value.content !== undefined && encodedSize(body.value.content) > port.limits.contentBytes) {
-          return port.error(remote("LIMIT_EXCEEDED", "the content is too long"), { ref, room: body.value.room });
+      case "signal": {
+        const { room, name, content } = body.value;
+        if (content !== undefined && encodedSize(content) > port.limits.contentBytes) {
+          return port.error(remote("LIMIT_EXCEEDED", "the content is too long"), { ref, room });
         }
-        if (body.value.room !== 0 && this.#roomFor(frame, body.value.room) === undefined) return;
-        return port.event({ type: "signal", room: body.value.room, name: body.value.name, content: body.value.content });
+        if (room !== 0 && this.#roomFor(frame, room) === undefined) return;
+        return port.event({ type: "signal", room, name, content: content && detachedContent(content) });
+      }
       case "leave":
       case "history":
       case "receipt":

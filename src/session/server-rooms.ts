@@ -1,6 +1,7 @@
 /**
  * The rooms and the open requests of one connection. Law: each request has exactly one answer (FRM-7); joins and leaves of one room
- * reach the hub one at a time, in their order (FRM-8); a leave waits until the publishes before it are settled (ROM-7).
+ * reach the hub one at a time, in their order (FRM-8); a leave waits until the publishes before it are settled (ROM-7). Each command is
+ * in two steps, with what is sent between them: what waited is answered after that.
  */
 
 import { type ProtocolError, UsageError } from "../errors.ts";
@@ -61,9 +62,9 @@ export class ServerRooms {
     return this.#told.has(handle);
   }
 
-  get isRefreshing(): boolean {
-    for (const request of this.#requests.values()) if (request.kind === "refresh") return true;
-    return false;
+  /** Refs of the refreshes that are being decided. */
+  get refreshes(): number[] {
+    return [...this.#requests].filter(([, { kind }]) => kind === "refresh").map(([ref]) => ref);
   }
 
   /** Why a request with this ref is not executed (FRM-7, 1 and 3). */
@@ -111,16 +112,31 @@ export class ServerRooms {
     return event;
   }
 
+  /** What kind of request this is. @throws UsageError STATE_INVALID where it is not open. */
+  kindOf(ref: number): RequestCase {
+    return this.#require(ref).kind;
+  }
+
   /** A request is answered. @throws UsageError STATE_INVALID where it is not open. */
-  answered(ref: number): RequestCase {
+  answered(ref: number): void {
     const request = this.#require(ref);
     this.#requests.delete(ref);
     if (request.kind === "history") this.#history = "idle";
     if (request.kind === "join" || request.kind === "leave") this.#next(request.name);
-    return request.kind;
   }
 
-  /** `joined` is sent: the room is open. @returns it, and the border that this joined is. */
+  /** A request is answered by an error: a room that was to be left stays open. @throws UsageError STATE_INVALID where it is not open. */
+  failed(ref: number): void {
+    const { kind, name } = this.#require(ref);
+    const room = this.#byName.get(name);
+    if (kind === "leave" && room?.state === "leaving") {
+      room.state = "open";
+      this.#leaves.delete(room);
+    }
+    this.answered(ref);
+  }
+
+  /** `joined` is to be sent: the room is open. @returns it, and the border that this joined is. */
   open(info: JoinedInfo): { readonly room: ServerRoom; readonly border: number } {
     const known = this.#open.get(info.room);
     let border: number;
@@ -132,15 +148,17 @@ export class ServerRooms {
     this.#open.set(info.room, room);
     this.#byName.set(info.name, room);
     this.#told.delete(info.room);
-    if (info.ref !== 0) this.answered(info.ref);
     return { room, border: Math.max(border, room.border) };
   }
 
-  /** `left` is sent: the room is closed. Its publishes are not answered any more (ROM-8). */
-  close(ref: number, handle: number): ServerRoom {
+  /**
+   * `left` is to be sent: the room is closed. Its publishes are not answered any more (ROM-8); {@link closed} follows.
+   * @returns the room; undefined where it was taken away while the hub was told to leave it.
+   */
+  close(ref: number, handle: number): ServerRoom | undefined {
     const room = this.#open.get(handle);
+    if (ref !== 0 && this.kindOf(ref) === "leave" && room === undefined) return undefined;
     if (room === undefined) throw new UsageError("STATE_INVALID", `room ${handle} is not open`);
-    if (ref !== 0) this.#require(ref);
     room.state = "closed";
     room.releaseAll();
     this.#open.delete(handle);
@@ -151,11 +169,15 @@ export class ServerRooms {
       this.#told.delete(oldest);
       this.#port.event({ type: "forgotten", room: oldest });
     }
+    return room;
+  }
+
+  /** `left` is sent. */
+  closed(ref: number, room: ServerRoom): void {
     const waiting = this.#leaves.get(room);
     this.#leaves.delete(room);
     if (waiting !== undefined) this.#unknown(waiting);
     if (ref !== 0) this.answered(ref);
-    return room;
   }
 
   /** A publish of the room is settled: a leave may go on. */

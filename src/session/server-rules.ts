@@ -2,7 +2,9 @@
  * Which frame a relay takes from a client, and when: FRM-4 as a table. Looked up first, acted upon second.
  */
 
-import { type BodyCase, Right } from "../wire/codec.ts";
+import type { ProtocolError } from "../errors.ts";
+import { type BodyCase, checkFrame, type Frame, type Hello, Right } from "../wire/codec.ts";
+import { remote } from "./server-frames.ts";
 import type { ServerState } from "./transitions.ts";
 
 /** When a client may send a body (FRM-4). */
@@ -61,6 +63,16 @@ const states: Readonly<Record<Phase, readonly ServerState[]>> = {
 /** Whether a client's frame with this body is allowed in this state (FRM-4); otherwise it is UNEXPECTED_FRAME (FRM-5). */
 export function mayReceive(body: BodyCase, state: ServerState): boolean {
   return states[phases[body]].includes(state);
+}
+
+/** The hello that the first frame is; or why it is none that may be accepted (SES-1, TRN-3). */
+export function judgeFirst(frame: Frame, requireMajor: number | undefined): Hello | ProtocolError {
+  const { body } = frame;
+  if (body.case !== "hello") return remote("UNEXPECTED_FRAME", "the first frame is hello (SES-1)");
+  const violation = checkFrame(frame);
+  if (violation !== undefined) return violation;
+  if (requireMajor === undefined || body.value.major === requireMajor) return body.value;
+  return remote("UNSUPPORTED_VERSION", `major version ${requireMajor} is spoken here`);
 }
 
 /** The bodies that are requests (FRM-7). */

@@ -2,11 +2,12 @@
  * A relay's side of one connection, without IO: what comes in becomes events for the hub, the hub's commands become what goes out.
  *
  * Law: the state is looked up first (SES-9), then FRM-4, then the frame is acted upon. A client's input never throws; a hub's misuse
- * throws UsageError STATE_INVALID. After the end all commands are passed over: answers race with ends.
+ * throws UsageError STATE_INVALID. After the end all commands are passed over: answers race with ends. Whatever is sent may itself be the
+ * end (CRD-6), so a command sends last; no event follows `closed`.
  */
 
 import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError, UsageError } from "../errors.ts";
-import { checkFrame, createFrame, type Frame, type Init, type PresenceMark } from "../wire/codec.ts";
+import { createFrame, type Frame, type Init, type PresenceMark } from "../wire/codec.ts";
 import { maxSafeInteger, preAuthFrameBytes } from "../wire/limits.ts";
 import type {
   Acceptance,
@@ -38,12 +39,18 @@ import { Fifo } from "./server-queues.ts";
 import { Receiver, type ReceiverPort } from "./server-receiver.ts";
 import type { ServerRoom } from "./server-room.ts";
 import { ServerRooms } from "./server-rooms.ts";
+import { judgeFirst } from "./server-rules.ts";
 import { Timers } from "./timers.ts";
 import { nextServerState, type ServerInput, type ServerState } from "./transitions.ts";
 import type { Data, SharedFrame, Transmit } from "./transmit.ts";
 
 type TimerKind = "auth" | "dead" | "ping" | "expiry" | "drain" | "coalesce";
 
+/**
+ * One connection of a relay (SES-9), from the opening of its transport to the event `closed`. Its driver gives it what comes in (`handle…`),
+ * takes what the hub is to do (`pollEvent`) and what goes out (`pollTransmit`), and calls `handleTimeout` when `pollTimeout` says. All times
+ * are ms of one clock that never steps back. The other methods are the hub's answers and commands.
+ */
 export class ServerSession {
   readonly #options: ServerSessionOptions;
   readonly #output: ServerOutput;
@@ -53,10 +60,11 @@ export class ServerSession {
   readonly #timers = new Timers<TimerKind>(["dead", "auth", "expiry", "drain", "ping", "coalesce"]);
   #state: ServerState = "open";
   readonly #held = new HeldFrames();
-  /** `expired`: a refresh is being decided (AUT-4). */
-  #token: "valid" | "expired" = "valid";
+  /** The refreshes that were being decided when the token expired: while one of them is, the connection goes on (AUT-4). */
+  readonly #hopes = new Set<number>();
   #features: readonly string[] = [];
 
+  /** In state `open`, with the opening of the transport still to come. */
   constructor(options: ServerSessionOptions) {
     this.#options = options;
     this.#output = new ServerOutput({
@@ -73,7 +81,9 @@ export class ServerSession {
     const port: ReceiverPort = {
       limits: options.limits,
       state: () => this.#state,
-      event: (event) => this.#events.push(event),
+      event: (event) => {
+        if (this.#state !== "closed") this.#events.push(event);
+      },
       error: (error, subject) => this.#error(error, subject),
       end: (error, ref) => this.#end(error, ref),
       grant: (total) => this.#output.grant(total),
@@ -83,18 +93,18 @@ export class ServerSession {
     this.#receiver = new Receiver(port, this.#rooms);
   }
 
-  /** SES-9. */
+  /** The state (SES-9). */
   get state(): ServerState {
     return this.#state;
   }
 
-  /** The transport is open. */
+  /** The transport is open: hello has to come in time (AUT-3). @throws UsageError STATE_INVALID the second time. */
   handleOpen(now: number): void {
     if (this.#state !== "open") throw misuse(`opened while ${this.#state}`);
     this.#timers.set("auth", now + this.#options.times.authTimeout);
   }
 
-  /** One message of the transport (TRN-1). */
+  /** One whole message of the transport (TRN-1). Never throws; bytes that are kept are copied. */
   handleMessage(data: Data, now: number): void {
     if (this.#state === "closed" || this.#receiver.isDeaf) return;
     const frameBytes =
@@ -124,7 +134,7 @@ export class ServerSession {
     this.#end(error, 0);
   }
 
-  /** The transport has ended. */
+  /** The transport has ended: what waits is forgotten. */
   handleClose(_now: number): void {
     if (this.#state === "closed" || this.#go("lost") === undefined) return;
     this.#output.clear();
@@ -147,8 +157,8 @@ export class ServerSession {
           this.#output.control(createFrame("ping", { timeMs: BigInt(Math.max(0, Math.floor(now))) }));
           break;
         case "expiry":
-          if (this.#rooms.isRefreshing) this.#token = "expired";
-          else this.#end(remote("TOKEN_EXPIRED", "the token has expired"), 0);
+          for (const ref of this.#rooms.refreshes) this.#hopes.add(ref);
+          if (this.#hopes.size === 0) this.#end(remote("TOKEN_EXPIRED", "the token has expired"), 0);
           break;
         case "drain":
           this.#endDrain();
@@ -166,10 +176,10 @@ export class ServerSession {
     if (before === "closed") return;
     if (this.#go("accept") === undefined) throw misuse(`accept while ${before}`);
     if (before !== "authenticating") return;
-    this.#output.control(welcomeFrame(acceptance, this.#options, this.#features, this.#wall()));
     this.#timers.clear("auth");
     this.#expireAt(acceptance.expiresInMs ?? 0, now);
     this.#heard(now);
+    this.#output.control(welcomeFrame(acceptance, this.#options, this.#features, this.#wall()));
     for (const frame of this.#held.takeAll()) this.#receiver.receive(frame, now);
   }
 
@@ -180,9 +190,10 @@ export class ServerSession {
       this.#end(error, 0);
       return;
     }
-    const request = this.#rooms.answered(ref);
+    this.#rooms.kindOf(ref);
     this.#error(withScope(error, "frame"), { ref, room });
-    if (request === "refresh" && this.#token === "expired") this.#end(remote("TOKEN_EXPIRED", "the token has expired"), 0);
+    this.#rooms.failed(ref);
+    if (this.#hopes.delete(ref) && this.#hopes.size === 0) this.#end(remote("TOKEN_EXPIRED", "the token has expired"), 0);
   }
 
   /** The room is open (ROM-3), newly or again; the answer to a join, or unsolicited (ROM-6). */
@@ -197,16 +208,19 @@ export class ServerSession {
     const head = Math.max(info.announced, info.log.head);
     if (info.start === undefined) room.head = Math.max(room.head, head);
     else room.begin(start, head, border);
-    this.#output.control(joinedFrame(info, start));
     this.#output.catchUp(room);
+    this.#output.control(joinedFrame(info, start));
+    if (info.ref !== 0) this.#rooms.answered(info.ref);
   }
 
   /** The room is closed (ROM-8); the answer to a leave, or with ref 0 unsolicited, with the reason. */
   left(ref: number, handle: number, code: ErrorCodeName = "UNSPECIFIED"): void {
     if (!this.#isReady()) return;
     const room = this.#rooms.close(ref, handle);
+    if (room === undefined) return this.fail(ref, remote("ROOM_UNKNOWN", "the room is not open"), handle);
     this.#output.takeBack(room);
     this.#output.control(createFrame("left", { room: handle, code: codeNumber(code) }, { ref }));
+    this.#rooms.closed(ref, room);
   }
 
   /** A live entry of a room (RES-8). Of a room that is not open it is passed over. */
@@ -254,7 +268,7 @@ export class ServerSession {
   refreshed(ref: number, expiresInMs: number, now: number): void {
     if (!this.#isReady()) return;
     this.#rooms.answered(ref);
-    this.#token = "valid";
+    this.#hopes.clear();
     this.#expireAt(expiresInMs, now);
     this.#output.control(createFrame("refreshed", { expiresInMs: bounded32(expiresInMs) }, { ref }));
   }
@@ -272,9 +286,9 @@ export class ServerSession {
       this.#end(remote("GOING_AWAY", "the relay is going away"), 0);
       return;
     }
+    if (before !== "authenticating") this.#timers.set("drain", now + options.drainMs);
     this.#output.control(goodbyeFrame(options));
     if (before === "authenticating") this.#endDrain();
-    else this.#timers.set("drain", now + options.drainMs);
   }
 
   /** Ends the connection for a reason of the protocol (ERR-8). */
@@ -316,14 +330,8 @@ export class ServerSession {
     const { body } = frame;
     // An error is always allowed, and is for logs (ERR-9).
     if (body.case === "error") return void this.#events.push({ type: "peerError", code: errorCodeName(body.value.code) });
-    if (body.case !== "hello") return this.#end(remote("UNEXPECTED_FRAME", "the first frame is hello (SES-1)"), frame.ref);
-    const hello = body.value;
-    const violation = checkFrame(frame);
-    if (violation !== undefined) return this.#end(violation, frame.ref);
-    const { requireMajor } = this.#options;
-    if (requireMajor !== undefined && hello.major !== requireMajor) {
-      return this.#end(remote("UNSUPPORTED_VERSION", `major version ${requireMajor} is spoken here`), frame.ref);
-    }
+    const hello = judgeFirst(frame, this.#options.requireMajor);
+    if (hello instanceof ProtocolError) return this.#end(hello, frame.ref);
     this.#go("hello");
     this.#timers.set("auth", now + this.#options.times.authTimeout);
     this.#features = hello.features;
@@ -359,7 +367,7 @@ export class ServerSession {
 
   /** The goodbye stands in the place of the error (ERR-8). */
   #endDrain(): void {
-    this.#go("close");
+    if (this.#state === "closed" || this.#go("close") === undefined) return;
     this.#output.close(undefined, closeCode("GOING_AWAY", "after"), "GOING_AWAY");
     this.#finish(undefined);
   }

@@ -38,7 +38,10 @@ export function latest(log: LogState, count: number): number {
   return Math.max(log.firstRetained, log.head - count + 1);
 }
 
-/** @param pageEntries - the most that a join replays (RES-6). */
+/**
+ * What becomes of a join (RES-2): its verdict, and where delivery begins.
+ * @param pageEntries - the most entries that a join replays, at least 1 (RES-6).
+ */
 export function decideJoin(wish: JoinWish, log: LogState, pageEntries: number): JoinDecision {
   const { position } = wish;
   if (wish.publishOnly) return { verdict: Verdict.FRESH, start: log.head + 1 };

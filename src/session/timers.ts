@@ -18,11 +18,6 @@ export class Timers<K extends string> {
     this.#at[this.#kinds.indexOf(kind)] = at;
   }
 
-  /** Sets the deadline, unless an earlier one is set. */
-  setIfEarlier(kind: K, at: number): void {
-    if (at < this.get(kind)) this.set(kind, at);
-  }
-
   /** The deadline of a kind; infinity where none is set. */
   get(kind: K): number {
     return this.#at[this.#kinds.indexOf(kind)] ?? Number.POSITIVE_INFINITY;

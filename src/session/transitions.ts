@@ -52,9 +52,9 @@ const room = {
   /** Wanted; no connection. */
   detached: { attach: "joining", leave: "left" },
   /** The join is sent. */
-  joining: { joined: "joined", refused: "left", leave: "leaving", detach: "detached" },
+  joining: { joined: "joined", refused: "left", left: "left", leave: "leaving", detach: "detached" },
   /** Open. */
-  joined: { joined: "joined", attach: "joining", left: "left", leave: "leaving", detach: "detached" },
+  joined: { joined: "joined", attach: "joining", left: "left", refused: "left", leave: "leaving", detach: "detached" },
   /** The leave is sent. */
   leaving: { joined: "leaving", left: "left", refused: "left", detach: "left" },
   /** Not wanted, refused, or taken away. */
@@ -74,12 +74,18 @@ export const tables: {
   entry: { initial: "queued", states: entryTable },
 };
 
+/** A state of a client's connection (SES-8). */
 export type ClientState = keyof typeof client;
+/** A state of a relay's side of a connection (SES-9). */
 export type ServerState = keyof typeof server;
+/** A state of a room, as a client has it (ROM-9). */
 export type RoomState = keyof typeof room;
 type InputOf<T extends Table> = { [S in keyof T]: keyof T[S] }[keyof T] & string;
+/** What may happen to a client's connection (SES-8). */
 export type ClientInput = InputOf<typeof client>;
+/** What may happen to a relay's side of a connection (SES-9). */
 export type ServerInput = InputOf<typeof server>;
+/** What may happen to a room, as a client has it (ROM-9). */
 export type RoomInput = InputOf<typeof room>;
 
 function look<S extends string>(table: Table, state: S, input: string): S | undefined {

@@ -44,9 +44,11 @@ export type Transmit =
  * A frame for several receivers: encoded once in each form (ROM-4).
  */
 export class SharedFrame {
+  /** The frame itself; unchanged once it is shared. */
   readonly frame: Frame;
   readonly #encoded: Map<FrameCodec, Data> = new Map();
 
+  /** @param frame - not to be changed from now on. */
   constructor(frame: Frame) {
     this.frame = frame;
   }

@@ -21,10 +21,10 @@ export class TypingSender {
     return this.#stopAt;
   }
 
-  /** A key was pressed. @returns whether a frame is to be sent. */
-  press(now: number): boolean {
+  /** A key was pressed. @param leastMs - what the relay demands between two frames (TYP-3). @returns whether a frame is to be sent. */
+  press(now: number, leastMs = 0): boolean {
     this.#stopAt = now + this.#stopAfterMs;
-    if (now - this.#lastSent < this.#intervalMs) return false;
+    if (now - this.#lastSent < Math.max(this.#intervalMs, leastMs)) return false;
     this.#lastSent = now;
     this.#active = true;
     return true;

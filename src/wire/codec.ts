@@ -5,7 +5,7 @@
  * The one module that knows the generated types and what encodes them: everything else imports them from here.
  */
 
-import { create, type DescMessage, fromBinary, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { type Content, ContentSchema, type Publish, PublishSchema } from "../../gen/chappe/v1/chat_pb.ts";
 import { type Frame, FrameSchema } from "../../gen/chappe/v1/frame_pb.ts";
@@ -13,7 +13,7 @@ import { ProtocolError } from "../errors.ts";
 import { findViolation, findViolationWithin, type Violation } from "./constraints.ts";
 import { type DecodeLimits, defaultDecodeLimits } from "./limits.ts";
 import { scan, strip } from "./scan.ts";
-import { keepVerbatim, verbatimSize, withVerbatim } from "./verbatim.ts";
+import { keepVerbatim, publishWithVerbatim, verbatimSize, withVerbatim } from "./verbatim.ts";
 
 export {
   type Ack,
@@ -168,11 +168,14 @@ export function checked(frame: Frame): Frame {
   return frame;
 }
 
-/** Bytes of a frame in binary form, or of a `Content` or `Publish` by itself (LIM-1, PUB-10), whether or not what it holds is allowed. */
+/**
+ * Bytes of a frame in binary form, or of a `Content` or `Publish` by itself (LIM-1, PUB-10), whether or not what it holds is allowed.
+ * Content that was received counts with the bytes it came in (PUB-3).
+ */
 export function encodedSize(message: Frame | Content | Publish): number {
   if (message.$typeName === "chappe.v1.Content") return verbatimSize(message) ?? toBinary(ContentSchema, message).length;
-  const schema = message.$typeName === "chappe.v1.Frame" ? FrameSchema : PublishSchema;
-  return toBinary<DescMessage>(schema, message).length;
+  if (message.$typeName === "chappe.v1.Publish") return toBinary(PublishSchema, publishWithVerbatim(message)).length;
+  return toBinary(FrameSchema, withVerbatim(message)).length;
 }
 
 function invalid({ code, field, rule }: Violation, origin: "local" | "remote"): ProtocolError {

@@ -1,10 +1,10 @@
 /**
- * Content passes through a relay byte for byte (PUB-3), also where its bytes are not those that an encoder here would write: map entries in
+ * Content passes through a relay byte for byte (PUB-3, SIG-4), also where its bytes are not those that an encoder here would write: map entries in
  * another order, fields repeated, unknown fields between known ones. Such bytes are kept beside the decoded Content, and written in its place.
  */
 
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type Chat, type Content, ContentSchema } from "../../gen/chappe/v1/chat_pb.ts";
+import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { type Content, ContentSchema, type Publish } from "../../gen/chappe/v1/chat_pb.ts";
 import type { Frame } from "../../gen/chappe/v1/frame_pb.ts";
 import { strip } from "./scan.ts";
 import { type Cursor, readVarint, varintSize, writeVarint } from "./varint.ts";
@@ -15,15 +15,19 @@ const kept = new WeakMap<Content, Uint8Array>();
 const batchField = 4;
 const framesField = 1;
 const publishField = 2;
+const signalField = 5;
 const contentOfPublish = 4;
+const contentOfSignal = 4;
 const contentOfChat = 6;
 const lengthDelimited = 2;
 
-/** Remembers the contents of the publishes in a frame that was just decoded from these bytes, which are well formed. */
+/** Remembers the contents of the publishes and signals in a frame that was just decoded from these bytes, which are well formed. */
 export function keepVerbatim(frame: Frame, bytes: Uint8Array): void {
   const { body } = frame;
   if (body.case === "publish") {
-    keep(body.value.content, contentIn(fields(bytes, publishField)));
+    keep(body.value.content, contentIn(fields(bytes, publishField), contentOfPublish));
+  } else if (body.case === "signal") {
+    keep(body.value.content, contentIn(fields(bytes, signalField), contentOfSignal));
   } else if (body.case === "batch") {
     const inner = fields(bytes, batchField).flatMap((batch) => fields(batch, framesField));
     for (const [index, each] of body.value.frames.entries()) keepVerbatim(each, inner[index] ?? new Uint8Array(0));
@@ -45,11 +49,15 @@ export function copyVerbatim(from: Content, to: Content): void {
 export function withVerbatim(frame: Frame): Frame {
   const { body } = frame;
   if (body.case === "chat") {
-    const chat = chatWithVerbatim(body.value);
+    const chat = inside(body.value, contentOfChat);
     return chat === body.value ? frame : { ...frame, body: { case: "chat", value: chat } };
   }
+  if (body.case === "signal") {
+    const signal = inside(body.value, contentOfSignal);
+    return signal === body.value ? frame : { ...frame, body: { case: "signal", value: signal } };
+  }
   if (body.case === "page") {
-    const entries = body.value.entries.map(chatWithVerbatim);
+    const entries = body.value.entries.map((entry) => inside(entry, contentOfChat));
     const same = entries.every((entry, index) => entry === body.value.entries[index]);
     return same ? frame : { ...frame, body: { case: "page", value: { ...body.value, entries } } };
   }
@@ -61,17 +69,23 @@ export function withVerbatim(frame: Frame): Frame {
   return frame;
 }
 
-function chatWithVerbatim(chat: Chat): Chat {
-  const bytes = chat.content === undefined ? undefined : kept.get(chat.content);
-  if (bytes === undefined) return chat;
-  const data = new Uint8Array(varintSize(bytes.length) + bytes.length);
-  data.set(bytes, writeVarint(bytes.length, data, 0));
-  const { content: _, ...rest } = chat;
-  return { ...rest, $unknown: [...(chat.$unknown ?? []), { no: contentOfChat, wireType: lengthDelimited, data }] };
+/** A publish as {@link withVerbatim} would have it. No frame is sent so: a relay counts it (PUB-10). */
+export function publishWithVerbatim(publish: Publish): Publish {
+  return inside(publish, contentOfPublish);
 }
 
-function contentIn(publishes: readonly Uint8Array[]): Uint8Array[] {
-  return publishes.flatMap((publish) => fields(publish, contentOfPublish));
+/** What holds a content in this field, with the kept bytes in its place; the message itself where none are kept. */
+function inside<M extends Message & { content?: Content | undefined }>(message: M, field: number): M {
+  const bytes = message.content === undefined ? undefined : kept.get(message.content);
+  if (bytes === undefined) return message;
+  const data = new Uint8Array(varintSize(bytes.length) + bytes.length);
+  data.set(bytes, writeVarint(bytes.length, data, 0));
+  const unknown = [...(message.$unknown ?? []), { no: field, wireType: lengthDelimited, data }];
+  return { ...message, content: undefined, $unknown: unknown };
+}
+
+function contentIn(messages: readonly Uint8Array[], field: number): Uint8Array[] {
+  return messages.flatMap((message) => fields(message, field));
 }
 
 /** Where content comes more than once its bytes are joined in order (PUB-3). */
@@ -85,7 +99,7 @@ function keep(content: Content | undefined, parts: readonly Uint8Array[]): void 
   }
   const canonical = toBinary(ContentSchema, content);
   if (isEqual(bytes, canonical)) return;
-  // A publish that another body of the same frame has replaced leaves bytes behind that mean something else: what was judged is sent.
+  // A message that another body of the same frame has replaced leaves bytes behind that mean something else: what was judged is sent.
   if (isEqual(canonical, toBinary(ContentSchema, fromBinary(ContentSchema, strip(ContentSchema, bytes)))))
     kept.set(content, bytes);
 }

@@ -173,6 +173,21 @@ describe("Batcher", () => {
     expect(batcher.flush()).toEqual([["d"]]);
   });
 
+  test("drop takes out what is named and leaves the rest in order, within its bounds and times", () => {
+    const batcher = new Batcher<string>({ maxItems: 2, maxBytes: 100, maxDelayMs: 20 });
+    batcher.add("lone", 1, 0);
+    expect(drain(batcher, 0)).toEqual([["lone"]]);
+    for (const item of ["a1", "b1", "a2"]) batcher.add(item, 40, 1);
+    expect(batcher.drop((item) => item.startsWith("a"))).toEqual(["a1", "a2"]);
+    expect(drain(batcher, 1)).toEqual([["b1"]]);
+    batcher.add("a3", 60, 2);
+    batcher.drop(() => true);
+    expect([batcher.deadline, batcher.flush()]).toEqual([undefined, []]);
+    batcher.add("c", 60, 3);
+    batcher.add("d", 40, 3);
+    expect(drain(batcher, 3)).toEqual([["c", "d"]]);
+  });
+
   test.each([
     { maxItems: 0, maxBytes: 1, maxDelayMs: 0 },
     { maxBytes: 0, maxDelayMs: 0 },

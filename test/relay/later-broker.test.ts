@@ -37,7 +37,7 @@ class LaterBroker implements Broker {
     });
     return {
       relayId: link.relayId,
-      open: ask((room) => link.open(room)),
+      open: ask((room, user) => link.open(room, user)),
       close: (room) => link.close(room),
       publish: later((request) => link.publish(request)),
       append: ask((room, entry) => link.append(room, entry)),

@@ -97,7 +97,7 @@ const offsets = (slice: LogSlice): number[] => slice.entries.map((entry) => Numb
 describe("the decision (PUB-7)", () => {
   test("each line of its table", () => {
     const world = setup({ retention: { maxEntries: 1000 } });
-    world.link.open("r");
+    world.link.open("r", "ada");
     expect([publish(world, 1), publish(world, 2)]).toEqual(["stored 1", "stored 2"]);
     expect([publish(world, 4), publish(world, 9, 2)]).toEqual(["outOfOrder 3", "stored 2"]);
     expect([publish(world, 1), publish(world, 1, 2)]).toEqual(["stored 1", "stored 2"]);
@@ -110,7 +110,7 @@ describe("the decision (PUB-7)", () => {
 
   test("final rejections and voids are recorded, use the seq up, and store nothing (PUB-11, PUB-12)", () => {
     const world = setup();
-    world.link.open("r");
+    world.link.open("r", "ada");
     const reject = { code: "REJECTED", message: "no" } as const;
     expect(publish(world, 1, 1, { reject })).toBe("REJECTED");
     expect(publish(world, 1, 1)).toBe("REJECTED");
@@ -124,7 +124,7 @@ describe("the decision (PUB-7)", () => {
 
   test("producers are apart, and forgotten only after the dedup window (PUB-9)", () => {
     const world = setup({ dedupWindowS: 10 });
-    world.link.open("r");
+    world.link.open("r", "ada");
     publish(world, 1);
     expect(publish(world, 1, 50, { producer: "q" })).toBe("stored 2");
     world.clock.advance(9_999);
@@ -139,7 +139,7 @@ describe("the decision (PUB-7)", () => {
 
   test("the last seq cannot be used up, and is not final", () => {
     const world = setup();
-    world.link.open("r");
+    world.link.open("r", "ada");
     expect(publish(world, Number.MAX_SAFE_INTEGER)).toBe("outOfOrder 1");
     world.link.publish(request(1, 1, { room: "not open" }));
     expect(world.told.settled.at(-1)?.[1].type).toBe("retry");
@@ -160,7 +160,7 @@ describe("the decision (PUB-7)", () => {
 describe("the log", () => {
   test("offsets are contiguous, times never fall (LOG-2, LOG-4)", () => {
     const world = setup();
-    world.link.open("r");
+    world.link.open("r", "ada");
     publish(world, 1);
     world.clock.wallOffset -= 3_600_000;
     publish(world, 2);
@@ -174,7 +174,7 @@ describe("the log", () => {
   test("reads are contiguous, adjacent to their anchor, and bounded (HIS-3)", () => {
     const world = setup({ retention: { maxEntries: 5 } });
     const { link } = world;
-    link.open("r");
+    link.open("r", "ada");
     for (let seq = 1; seq <= 8; seq++) publish(world, seq);
     const read = (query: { after: number } | { before: number }, limit = 100, maxBytes = 1e6): number[] => {
       const slice = now(link.read("r", { ...query, limit, maxBytes }));
@@ -194,14 +194,14 @@ describe("the log", () => {
 
   test("retention by count, bytes and age removes from the beginning, and the head stays (LOG-5)", () => {
     const aged = setup({ retention: { maxAgeMs: 1000 } });
-    aged.link.open("r");
+    aged.link.open("r", "ada");
     publish(aged, 1);
     aged.clock.advance(600);
     publish(aged, 2);
     aged.clock.advance(400);
-    expect(now(aged.link.open("r"))).toMatchObject({ head: 2, firstRetained: 2 });
+    expect(now(aged.link.open("r", "ada"))).toMatchObject({ head: 2, firstRetained: 2 });
     aged.clock.advance(600);
-    expect(now(aged.link.open("r"))).toMatchObject({ head: 2, firstRetained: 3 });
+    expect(now(aged.link.open("r", "ada"))).toMatchObject({ head: 2, firstRetained: 3 });
     publish(aged, 3);
     expect(aged.told.appended).toEqual([
       ["r", 1, 1],
@@ -210,32 +210,32 @@ describe("the log", () => {
     ]);
 
     const small = setup({ retention: { maxBytes: 150 } });
-    small.link.open("r");
+    small.link.open("r", "ada");
     for (let seq = 1; seq <= 9; seq++) publish(small, seq);
-    const { head, firstRetained } = now(small.link.open("r"));
+    const { head, firstRetained } = now(small.link.open("r", "ada"));
     expect(head).toBe(9);
     expect(firstRetained).toBeGreaterThan(5);
     publish(small, 10, 10, { content: text("x".repeat(1000)) });
-    expect(now(small.link.open("r"))).toMatchObject({ head: 10, firstRetained: 10 });
+    expect(now(small.link.open("r", "ada"))).toMatchObject({ head: 10, firstRetained: 10 });
   });
 
   test("epochs are random, and another one after a reset or in another broker (LOG-3)", () => {
     const world = setup();
-    const first = now(world.link.open("r")) as RoomLog;
+    const first = now(world.link.open("r", "ada")) as RoomLog;
     expect(first).toMatchObject({ head: 0, firstRetained: 1, durability: Durability.MEMORY });
     publish(world, 1);
     world.broker.reset("r");
-    const second = now(world.link.open("r"));
+    const second = now(world.link.open("r", "ada"));
     expect(second.epoch).not.toBe(first.epoch);
     expect([second.head, now(world.link.producer("r", "p")).nextSeq]).toEqual([0, 1]);
     expect(world.told.other).toEqual([["epoch", "r", second.epoch]]);
-    expect(now(setup({ random: fakeRandom(99) }).link.open("r")).epoch).not.toBe(first.epoch);
+    expect(now(setup({ random: fakeRandom(99) }).link.open("r", "ada")).epoch).not.toBe(first.epoch);
   });
 
   test("a redaction turns its target and the edits of it into tombstones, at once (LOG-7)", () => {
     const world = setup();
     const { link } = world;
-    link.open("r");
+    link.open("r", "ada");
     publish(world, 1);
     publish(world, 2, 2, { kind: ChatKind.EDIT, target: id(1) });
     publish(world, 3, 3, { kind: ChatKind.REACTION, target: id(1) });
@@ -258,7 +258,7 @@ describe("the log", () => {
 
   test("targets (LOG-8)", () => {
     const world = setup({ retention: { maxEntries: 20 } });
-    world.link.open("r");
+    world.link.open("r", "ada");
     publish(world, 1);
     let seq = 1;
     const about = (kind: ChatKind, target: number, more: Partial<PublishRequest> = {}): string => {
@@ -286,7 +286,7 @@ describe("several relays", () => {
     const { broker, ...one } = setup();
     const two = attach(broker);
     const three = attach(broker);
-    for (const { link } of [one, two]) link.open("r");
+    for (const { link } of [one, two]) link.open("r", "ada");
     publish(one, 1);
     expect(publish(two, 1, 7, { producer: "q" })).toBe("stored 2");
     expect(one.told.appended).toEqual(two.told.appended);
@@ -310,10 +310,10 @@ describe("several relays", () => {
         if (entry.offset === 1n) one.link.publish(request(2));
       },
     };
-    one.link.open("r");
-    broker.attach(sink).open("r");
+    one.link.open("r", "ada");
+    broker.attach(sink).open("r", "ada");
     const three = attach(broker);
-    three.link.open("r");
+    three.link.open("r", "ada");
     one.link.publish(request(1));
     expect(order).toEqual([1, 2]);
     expect(three.told.appended.map(([, offset]) => offset)).toEqual([1, 2]);
@@ -322,7 +322,7 @@ describe("several relays", () => {
   test("watermarks only rise, stay below the head, and end with the epoch (RCP-1, RCP-3, RCP-7)", () => {
     const world = setup();
     const { link, told, broker } = world;
-    link.open("r");
+    link.open("r", "ada");
     for (const seq of [1, 2, 3]) publish(world, seq);
     link.receipt("r", "__proto__", { delivered: 1, read: 2 });
     link.receipt("r", "__proto__", { delivered: 1, read: 0 });
@@ -391,6 +391,6 @@ test("options are checked", () => {
     expect(() => new MemoryBroker({ clock, random: fakeRandom(), ...bad })).toThrow(UsageError);
   }
   const { link } = setup({ maxRooms: 1 });
-  link.open("a");
-  expect(() => link.open("b")).toThrow(ProtocolError);
+  link.open("a", "ada");
+  expect(() => link.open("b", "ada")).toThrow(ProtocolError);
 });

@@ -245,6 +245,70 @@ describe("presence", () => {
     expect(marks.at(-1)?.marks[0]?.state).toBe(PresenceState.ONLINE);
   });
 
+  describe("who comes back is not shown as gone (PRS-9)", () => {
+    const states = (peer: Peer): unknown[] => peer.take("presence").flatMap(({ marks }) => marks.map(({ state }) => state));
+    const { ONLINE, AWAY, OFFLINE } = PresenceState;
+
+    test("after its offline was told, its online does not wait for the debounce", () => {
+      const { relay, clock, peers } = play(["ada", "bob"]);
+      const [ada, bob] = peers as [Peer, Peer];
+      bob.send("presence", { marks: [{}] });
+      ada.ask("watch", { users: ["bob"] });
+      ada.received.length = 0;
+      bob.send("goodbye", {});
+      expect(states(ada)).toEqual([OFFLINE]);
+      clock.advance(1000);
+      Peer.ready(relay, "bob").send("presence", { marks: [{}] });
+      expect(states(ada)).toEqual([ONLINE]);
+      clock.advance(20_000);
+      expect(states(ada)).toEqual([]);
+    });
+
+    test("nor where a snapshot was all that told the watcher that it is offline", () => {
+      const { relay, clock, peers } = play(["ada", "bob", "cyd"]);
+      const [ada, bob, cyd] = peers as [Peer, Peer, Peer];
+      ada.ask("watch", { users: ["bob"] });
+      bob.send("presence", { marks: [{}] });
+      expect(states(ada)).toEqual([PresenceState.UNSPECIFIED, ONLINE]);
+      clock.advance(1000);
+      bob.send("goodbye", {});
+      cyd.ask("watch", { users: ["bob"] });
+      expect([states(ada), states(cyd)]).toEqual([[], [OFFLINE]]);
+      clock.advance(1000);
+      Peer.ready(relay, "bob").send("presence", { marks: [{}] });
+      expect(states(cyd)).toEqual([ONLINE]);
+    });
+
+    test("a watcher whose snapshot was ahead of what the others were told hears of the change back", () => {
+      const { clock, peers } = play(["ada", "bob", "cyd"]);
+      const [ada, bob, cyd] = peers as [Peer, Peer, Peer];
+      ada.ask("watch", { users: ["bob"] });
+      bob.send("presence", { marks: [{}] });
+      clock.advance(1000);
+      bob.send("presence", { marks: [{ state: AWAY }] });
+      cyd.ask("watch", { users: ["bob"] });
+      expect(states(cyd)).toEqual([AWAY]);
+      bob.send("presence", { marks: [{}] });
+      clock.advance(5000);
+      expect(states(cyd)).toEqual([ONLINE]);
+    });
+
+    test("its going waits, so that a thousand comings and goings are two marks in a debounce time at most", () => {
+      const { peers, clock } = play(["ada", "bob"]);
+      const [ada, bob] = peers as [Peer, Peer];
+      ada.ask("watch", { users: ["bob"] });
+      ada.received.length = 0;
+      for (let i = 0; i < 1000; i++) {
+        bob.send("presence", { marks: [{ state: i % 2 === 0 ? ONLINE : OFFLINE }] });
+        clock.advance(20);
+      }
+      clock.advance(20_000);
+      const told = states(ada);
+      expect(told.length).toBeLessThanOrEqual(2 * 5);
+      expect(told.at(-1)).toBe(OFFLINE);
+    });
+  });
+
   test("unwatch, and the end of the connection, end it (PRS-8)", () => {
     const { relay, peers } = play(["ada", "bob"]);
     const [ada, bob] = peers as [Peer, Peer];

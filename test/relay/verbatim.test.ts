@@ -35,6 +35,9 @@ const contents: [string, number[]][] = [
   ["a known field of another wire type", [0x08, 0x07, ...field(1, text("hi"))]],
 ];
 
+/** A signal of room 1, or of none. */
+const signal = (content: readonly number[], room = 1) => [0x08, room, ...field(3, text("n")), ...field(4, [...content])];
+
 const publish = (content: readonly number[], seq: number) => [
   ...[0x08, 1, 0x10, seq],
   ...field(3, id(seq)),
@@ -64,6 +67,20 @@ describe("content passes through byte for byte (PUB-3)", () => {
     ada.bytes(new Uint8Array(field(4, field(1, field(2, publish(content, 2))))));
     expect(isIn(bobby.received, field(6, content))).toBe(true);
     for (const message of bobby.received) expect(decodeFrame(message).body.case).toBe("chat");
+  });
+
+  test.each(contents)("%s: in a signal, bare and in a batch (SIG-4)", (_name, content) => {
+    const { ada, bobby } = play();
+    const received = (): boolean => {
+      const all = bobby.received.splice(0);
+      expect(all.map((message) => decodeFrame(message).body.case)).toEqual(["signal"]);
+      return isIn(all, field(4, content));
+    };
+    bobby.received.length = 0;
+    ada.bytes(new Uint8Array(field(5, signal(content))));
+    expect(received()).toBe(true);
+    ada.bytes(new Uint8Array(field(4, field(1, field(5, signal(content))))));
+    expect(received()).toBe(true);
   });
 
   test("what another body of the same frame has replaced is not passed on", () => {

@@ -14,7 +14,7 @@ describe("Backoff (LIV-6, LIV-7)", () => {
       fc.property(fc.double({ min: 0, max: 0.999999, noNaN: true }), fc.integer({ min: 0, max: 40 }), (fraction, failures) => {
         const backoff = new Backoff({ ...defaultBackoff, breakAfter: Number.POSITIVE_INFINITY }, () => fraction);
         for (let i = 0; i < failures; i++) backoff.next(after, 0);
-        expect(delayOf(backoff, after, 0)).toBeCloseTo(fraction * Math.min(30_000, 1000 * 2 ** failures), 3);
+        expect(delayOf(backoff, after, 0)).toBeCloseTo(fraction * Math.min(30_000, 1000 * 2 ** (failures + 1)), 3);
       }),
     );
   });
@@ -44,12 +44,34 @@ describe("Backoff (LIV-6, LIV-7)", () => {
     const backoff = new Backoff(defaultBackoff, () => 0.5);
     const refused = { retry: "reauthenticate", retryAfterMs: 0 } as const;
     expect(backoff.next(refused, 0)).toEqual({ input: "unauthenticated", delayMs: 0 });
-    expect(backoff.next(refused, 0)).toEqual({ input: "unauthenticated", delayMs: 1000 });
+    expect(backoff.next(refused, 0)).toEqual({ input: "unauthenticated", delayMs: 2000 });
+    expect(backoff.next(refused, 0)).toEqual({ input: "unauthenticated", delayMs: 4000 });
+  });
+
+  it("counts refused tokens apart, and only those before welcome (AUT-10)", () => {
+    const backoff = new Backoff(defaultBackoff, () => 0.5);
+    const refused = { retry: "reauthenticate", retryAfterMs: 0 } as const;
+    backoff.reset();
+    // A token that expires on a living connection is no refusal.
+    expect(delayOf(backoff, refused)).toBe(0);
+    expect(delayOf(backoff, refused)).toBe(0);
+    expect(delayOf(backoff, refused)).toBe(2000);
+    for (let i = 0; i < 9; i++) backoff.next(refused, 0);
+    expect([backoff.failures, backoff.isOpen]).toEqual([0, false]);
+    expect(delayOf(backoff, after)).toBe(1000);
+    expect(delayOf(backoff, refused)).toBe(0);
+  });
+
+  it("does not count the end of a connection that had a welcome as a failed attempt (LIV-6)", () => {
+    const backoff = new Backoff(defaultBackoff, () => 0.5);
+    backoff.reset();
+    expect([delayOf(backoff, after), delayOf(backoff, after), delayOf(backoff, after)]).toEqual([500, 1000, 2000]);
   });
 
   it("opens the circuit after five failures, and closes it by welcome alone", () => {
     const backoff = new Backoff(defaultBackoff, () => 0);
-    for (let i = 0; i < 4; i++) backoff.next(after, 0);
+    backoff.reset();
+    for (let i = 0; i < 5; i++) backoff.next(after, 0);
     expect(backoff.isOpen).toBe(false);
     expect(delayOf(backoff, after, 0)).toBeGreaterThanOrEqual(30_000);
     expect(backoff.isOpen).toBe(true);

@@ -45,7 +45,10 @@ describe("rooms (ROM, RES)", () => {
       { code: 70, retry: 3, retryAfterMs: 500, scope: 1, processed: 1 },
       client.framesOf("join")[0]?.ref ?? 0,
     );
-    client.advance(500);
+    client.advance(499);
+    expect(client.framesOf("join")).toHaveLength(1);
+    // retry_after_ms and random(2 s): n is 1 (LIV-6).
+    client.advance(2001);
     expect(client.framesOf("join")).toHaveLength(2);
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type BodyValue, createFrame, encodeFrame, type Init } from "../../src/wire/codec.ts";
 import { defaultRelayLimits } from "../../src/wire/limits.ts";
 import { ClientHarness, joinedInit } from "../support/client-harness.ts";
+import { codeOf } from "../support/errors.ts";
 
 const id16 = (n: number) => new Uint8Array(16).fill(n);
 const ack = (first: number, ...offsets: number[]) => ({
@@ -46,6 +47,7 @@ describe("the connection (SES)", () => {
     client.pump().advance(600_000);
     expect(client.session.state).toBe("closed");
     expect(client.closed).toEqual([{ code: 4122, reason: "UNSUPPORTED_VERSION" }]);
+    expect(client.sent).toEqual([]);
     expect(client.opened).toHaveLength(1);
   });
 
@@ -86,6 +88,23 @@ describe("the connection (SES)", () => {
     client.pump();
     expect(client.framesOf("refresh").map(({ value }) => value.token)).toEqual(["fresh"]);
     expect(client.opened).toHaveLength(1);
+  });
+
+  it("a token that cannot be told on a living connection changes nothing (AUT-5)", () => {
+    const client = new ClientHarness().connect();
+    client.session.setToken("good", client.now);
+    client.pump();
+    expect(codeOf(() => client.session.setToken("", client.now))).toBe("FIELD_INVALID");
+    client.lose().reopen();
+    expect(client.framesOf("hello").at(-1)?.value.token).toBe("good");
+  });
+
+  it("a frame that comes after the deadline does not bring the connection back (LIV-4)", () => {
+    const client = joined();
+    client.now += 3_600_000;
+    client.receive("chat", { room: 1, offset: 1n, id: id16(1) });
+    expect(client.closed.at(-1)?.code).toBe(4228);
+    expect(client.eventsOf("message")).toEqual([]);
   });
 
   it("pings after half of dead_ms in silence, and gives up after all of it (LIV-1, LIV-4)", () => {
@@ -141,6 +160,16 @@ describe("the connection (SES)", () => {
     client.admit("lobby");
     expect(client.published.map(([, , text]) => text)).toEqual(["sent", "queued"]);
     expect(client.states(queued)).toEqual(["queued", "sent"]);
+  });
+});
+
+describe("SESSION_TAKEN as a close code alone (ERR-4)", () => {
+  it("makes a new session too (SES-7)", () => {
+    const client = joined().lose(4146);
+    expect(client.session.state).toBe("waiting");
+    client.reopen();
+    const [first, second] = client.framesOf("hello").map(({ value }) => Buffer.from(value.session).toString("hex"));
+    expect(second).not.toBe(first);
   });
 });
 

@@ -13,7 +13,6 @@ describe("Timers", () => {
     timers.set("b", 5);
     timers.set("a", 5);
     timers.set("c", 9);
-    timers.setIfEarlier("c", 12);
     expect(timers.next()).toBe(5);
     expect([timers.takeDue(5), timers.takeDue(5), timers.takeDue(5)]).toEqual(["a", "b", undefined]);
     expect(timers.next()).toBe(9);

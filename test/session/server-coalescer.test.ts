@@ -39,6 +39,34 @@ describe("coalescing", () => {
     expect(frame && encodedSize(frame)).toBeLessThanOrEqual(clientFrameBytes);
   });
 
+  test("whoever the client may know is told as gone, however many came and went meanwhile (MBR-1, LIM-6)", () => {
+    const coalescer = new Coalescer(500);
+    put(coalescer, 0, "members", { room: 1, count: 200 });
+    expect(take(coalescer, 0)).toMatchObject({ count: 200 });
+    const known = Array.from({ length: 200 }, (_, i) => `known ${i}`);
+    // One of them comes back, and goes again: it stays known.
+    put(coalescer, 1, "members", { room: 1, count: 199, exited: ["known 7"] });
+    put(coalescer, 1, "members", { room: 1, count: 200, entered: [{ user: "known 7" }] });
+    for (const user of known) put(coalescer, 1, "members", { room: 1, count: 1, exited: [user] });
+    for (let i = 0; i < 300; i++) {
+      put(coalescer, 1, "members", { room: 1, count: 2, entered: [{ user: `visitor ${i}` }] });
+      put(coalescer, 1, "members", { room: 1, count: 1, exited: [`visitor ${i}`] });
+    }
+    const frame = coalescer.take(500)?.frame;
+    const exited = frame?.body.case === "members" ? frame.body.value.exited : [];
+    expect(exited.filter((user) => user.startsWith("known"))).toEqual(known);
+    expect(exited).toHaveLength(256);
+    // The next frame begins anew: who was told as there is known now.
+    put(coalescer, 600, "members", { room: 1, count: 2, entered: [{ user: "new" }] });
+    expect(take(coalescer, 1000)).toMatchObject({ entered: [{ user: "new" }] });
+    put(coalescer, 1100, "members", { room: 1, count: 1, exited: ["new"] });
+    for (let i = 0; i < 300; i++) {
+      put(coalescer, 1100, "members", { room: 1, count: 2, entered: [{ user: `visitor ${i}` }] });
+      put(coalescer, 1100, "members", { room: 1, count: 1, exited: [`visitor ${i}`] });
+    }
+    expect(take(coalescer, 1500)).toMatchObject({ exited: expect.arrayContaining(["new"]) });
+  });
+
   test("nothing of a room that was left is told, and nothing is kept of many rooms", () => {
     const coalescer = new Coalescer(500);
     put(coalescer, 0, "receipt", { room: 1, marks: [{ user: "a", read: 1n }] });

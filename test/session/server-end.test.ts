@@ -3,7 +3,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ProtocolError, UsageError } from "../../src/errors.ts";
-import { type BodyCase, type BodyValue, createFrame, encodeUnchecked, type Init, Retry, Scope } from "../../src/wire/codec.ts";
+import {
+  type BodyCase,
+  type BodyValue,
+  ChatKind,
+  createFrame,
+  encodeUnchecked,
+  type Init,
+  Retry,
+  Scope,
+} from "../../src/wire/codec.ts";
+import { defaultRelayLimits } from "../../src/wire/limits.ts";
 import { arbitraryFrame } from "../support/frames.ts";
 import { Engine, room } from "./server-engine.ts";
 
@@ -61,6 +71,31 @@ describe("the end", () => {
     ]);
   });
 
+  test("of several refreshes the last one that is being decided decides; one that came too late does not (AUT-4)", () => {
+    const accept = (): Engine => {
+      const engine = Engine.authenticating();
+      engine.session.accept({ user: "ada", expiresInMs: 1000 }, engine.now);
+      return engine.send("refresh", { token: "a" }, 1).send("refresh", { token: "b" }, 2).advance(1500);
+    };
+    const no = new ProtocolError("UNAUTHENTICATED", "no");
+    const saved = accept();
+    saved.session.fail(1, no);
+    expect(saved.session.state).toBe("ready");
+    saved.session.refreshed(2, 0, saved.now);
+    expect([saved.errors(), saved.advance(50_000).closed]).toEqual([["UNAUTHENTICATED"], undefined]);
+
+    const early = accept();
+    early.session.refreshed(1, 0, early.now);
+    early.session.fail(2, no);
+    expect(early.session.state).toBe("ready");
+
+    const late = accept();
+    late.send("refresh", { token: "c" }, 3);
+    late.session.fail(2, no);
+    late.session.fail(1, no);
+    expect(late.errors()).toEqual(["UNAUTHENTICATED", "UNAUTHENTICATED", "TOKEN_EXPIRED"]);
+  });
+
   test("goodbye: publishes are rejected retryably, requests refused, then it closes (GBY-2)", () => {
     const engine = Engine.ready();
     const before = engine.publish(1);
@@ -113,6 +148,92 @@ describe("the end", () => {
     engine.pump();
     expect(engine.sent).toHaveLength(1);
     expect([engine.errors(), engine.closed?.code]).toEqual([["BACKLOG_EXCEEDED"], 4374]);
+  });
+
+  test("acks count for a client that does not read, also where nothing else is sent (CRD-6, LIM-6)", () => {
+    const engine = Engine.ready({ controlQueueBytes: 4096 });
+    const again = encode("publish", { room, seq: 1n, id: new Uint8Array(16), kind: ChatKind.VOID });
+    let sent = 0;
+    for (; sent < 10_000 && engine.session.state === "ready"; sent++) {
+      engine.session.handleMessage(again, engine.now);
+      for (let event = engine.session.pollEvent(); event !== undefined; event = engine.session.pollEvent())
+        if (event.type === "publish") engine.session.settle(event.ticket, { type: "stored", offset: 5, timeMs: 1000 });
+    }
+    expect(sent).toBeLessThan(1000);
+    engine.pump();
+    expect([engine.errors(), engine.closed?.code]).toEqual([["BACKLOG_EXCEEDED"], 4374]);
+  });
+
+  test("acks that were not sent before other frames go before them, however many", () => {
+    const engine = Engine.ready({ limits: { ...defaultRelayLimits, windowMessages: 1000 } });
+    const tickets = Array.from({ length: 600 }, (_, i) => engine.publish(i + 1)?.ticket);
+    for (const ticket of tickets) if (ticket) engine.session.settle(ticket, { type: "stored", offset: ticket.seq, timeMs: 1000 });
+    engine.send("leave", { room: 99 }, 1);
+    engine.pump();
+    expect(new Set(engine.sent.map((frame) => frame.body.case))).toEqual(new Set(["ack", "error"]));
+    expect(engine.sent.at(-1)?.body.case).toBe("error");
+    const acked = engine.out("ack").flatMap(({ firstSeq, offsetDeltas }) => offsetDeltas.map((_, i) => Number(firstSeq) + i));
+    expect(acked).toEqual(Array.from({ length: 600 }, (_, i) => i + 1));
+  });
+
+  describe("whatever a command sends may be the end: nothing is done after it (CRD-6)", () => {
+    const quiet = (engine: Engine, expected: string): void => {
+      engine.pump();
+      expect([engine.session.state, engine.session.pollTimeout(), engine.closed?.reason]).toEqual([
+        "closed",
+        undefined,
+        expected,
+      ]);
+      const told = [engine.sent.length, engine.events.length];
+      engine.advance(200_000);
+      expect([engine.sent.length, engine.events.length]).toEqual(told);
+      expect([engine.events.at(-1)?.type, engine.take("closed").length]).toEqual(["closed", 1]);
+    };
+    const drainage = { drainMs: 10, afterMinMs: 1, afterMaxMs: 2, message: "m".repeat(330) };
+
+    test("drain", () => {
+      const engine = Engine.ready({ controlQueueBytes: 300 });
+      engine.session.drain(drainage, engine.now);
+      expect(engine.session.state).toBe("closed");
+      quiet(engine, "BACKLOG_EXCEEDED");
+    });
+
+    test("drain before welcome", () => {
+      const engine = Engine.authenticating({ controlQueueBytes: 300 });
+      engine.session.drain(drainage, engine.now);
+      quiet(engine, "BACKLOG_EXCEEDED");
+      expect(engine.errors()).toEqual(["BACKLOG_EXCEEDED"]);
+    });
+
+    test("accept, with frames that wait for it", () => {
+      const engine = Engine.authenticating({ controlQueueBytes: 40 });
+      engine.send("join", { name: "a" }, 1);
+      engine.session.accept({ user: "ada", expiresInMs: 1000 }, engine.now);
+      quiet(engine, "BACKLOG_EXCEEDED");
+      expect([engine.errors(), engine.take("join")]).toEqual([["BACKLOG_EXCEEDED"], []]);
+    });
+
+    test("joined, left, and the answers that a hub gives", () => {
+      const long = new ProtocolError("UNAVAILABLE", "m".repeat(330));
+      const commands: ((engine: Engine) => void)[] = [
+        (engine) => engine.open({ log: { epoch: 5, head: 9, firstRetained: 1 }, start: 1, members: [{ user: "u".repeat(200) }] }),
+        (engine) => {
+          engine.send("leave", { room }, 1).send("leave", { room }, 2);
+          engine.session.fail(1, long);
+        },
+        (engine) => {
+          const publish = engine.publish(1);
+          engine.send("leave", { room }, 1);
+          if (publish) engine.session.settle(publish.ticket, { type: "retry", error: long });
+        },
+      ];
+      for (const command of commands) {
+        const engine = Engine.ready({ controlQueueBytes: 180 });
+        command(engine);
+        quiet(engine, "BACKLOG_EXCEEDED");
+        expect(engine.sent.at(-1)?.body.case).toBe("error");
+      }
+    });
   });
 
   test("an end is told once; afterwards commands are passed over", () => {

@@ -32,6 +32,23 @@ describe("publishes", () => {
     expect(engine.out("ack")).toMatchObject([{ firstSeq: 4n, offsetDeltas: [44n] }]);
   });
 
+  test("the window counts content with the bytes it came in, not with those an encoder here would write (PUB-10, PUB-3)", () => {
+    const engine = Engine.ready({ limits: { ...defaultRelayLimits, windowBytes: 5000 } });
+    const field = (no: number, value: Uint8Array): Uint8Array =>
+      Buffer.concat([Buffer.from([(no << 3) | 2, (value.length & 0x7f) | 0x80, value.length >> 7]), value]);
+    const content = Buffer.concat([field(1, new Uint8Array(2000).fill(0x78)), field(1, Buffer.from("y"))]);
+    const publish = (seq: number): Engine =>
+      engine.bytes(
+        field(2, Buffer.concat([Buffer.from([0x08, room, 0x10, seq]), field(3, new Uint8Array(16)), field(4, content)])),
+      );
+    publish(1);
+    expect(engine.take("publish").map(({ ticket }) => ticket.bytes > content.length)).toEqual([true]);
+    publish(2);
+    expect(engine.session.state).toBe("ready");
+    publish(3);
+    expect(engine.errors()).toEqual(["WINDOW_EXCEEDED"]);
+  });
+
   test("answers keep the order of the decisions (PUB-19)", () => {
     const engine = Engine.ready();
     const events = [1, 2, 3].map((seq) => engine.publish(seq));

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { closeCode, ProtocolError } from "../../src/errors.ts";
 import type { ServerState } from "../../src/session/transitions.ts";
-import { type BodyCase, type BodyValue, createFrame, type Init, Right, Scope } from "../../src/wire/codec.ts";
+import { type BodyCase, type BodyValue, createFrame, type Init, Scope } from "../../src/wire/codec.ts";
 import { defaultRelayLimits, preAuthFrameBytes } from "../../src/wire/limits.ts";
 import { bodyCases } from "../support/frames.ts";
 import { Engine, room } from "./server-engine.ts";
@@ -250,33 +250,6 @@ describe("requests", () => {
     engine.send("unwatch", { users: ["x"] }).send("watch", { users: ["z"] }, 7);
     expect(engine.errors()).toEqual([]);
   });
-
-  test("joins and leaves of a room come to the hub one at a time, in order (FRM-8)", () => {
-    const engine = Engine.ready();
-    engine.send("join", { name: "a" }, 1).send("join", { name: "a", tail: 5 }, 2).send("join", { name: "b" }, 3);
-    expect(engine.take("join").map((event) => event.ref)).toEqual([1, 3]);
-    engine.open({ ref: 1, room: 8, name: "a" });
-    engine.pump();
-    expect(engine.take("join").map((event) => event.ref)).toEqual([2]);
-    engine.send("leave", { room: 8 }, 4);
-    expect(engine.take("leave")).toEqual([]);
-    engine.open({ ref: 2, room: 8, name: "a" });
-    engine.pump();
-    expect(engine.take("leave").map((event) => event.ref)).toEqual([4]);
-    engine.session.left(4, 8);
-    expect(engine.frames("left")).toMatchObject([{ ref: 4 }]);
-  });
-
-  test("a leave whose room was taken away meanwhile is answered", () => {
-    const engine = Engine.ready();
-    const publish = engine.publish(1);
-    engine.send("leave", { room }, 4);
-    expect(engine.take("leave")).toEqual([]);
-    engine.session.left(0, room, "ACCESS_REVOKED");
-    expect(engine.frames("error")).toMatchObject([{ ref: 4, body: { value: { code: 25 } } }]);
-    if (publish) engine.session.settle(publish.ticket, { type: "voided" });
-    expect(engine.out("ack")).toEqual([]);
-  });
 });
 
 describe("frames that are not known, and batches", () => {
@@ -316,63 +289,5 @@ describe("frames that are not known, and batches", () => {
     engine.send("batch", { frames: [1, 2, 3].map((ref) => createFrame("join", { name: "a" }, { ref })) });
     expect(engine.closed?.reason).toBe("LIMIT_EXCEEDED");
     expect(engine.take("join")).toEqual([]);
-  });
-});
-
-describe("rooms that are not open, and rights", () => {
-  test("ROM-4", () => {
-    const engine = Engine.ready();
-    const about: { readonly [C in "leave" | "history" | "receipt" | "typing" | "signal"]: Init<BodyValue<C>> } = {
-      leave: {},
-      history: {},
-      receipt: { marks: [{ read: 1n }] },
-      typing: { marks: [{ ttlMs: 1 }] },
-      signal: { name: "n" },
-    };
-    let ref = 0;
-    for (const [body, init] of Object.entries(about) as ["leave", Init<BodyValue<"leave">>][]) {
-      engine.send(body, { ...init, room: 99 }, ++ref);
-      expect(engine.frames("error")).toMatchObject([{ ref, body: { value: { code: 25, room: 99, scope: Scope.FRAME } } }]);
-    }
-    engine.session.left(0, room, "ROOM_UNAVAILABLE");
-    engine.out("left");
-    for (const [body, init] of Object.entries(about) as ["leave", Init<BodyValue<"leave">>][]) {
-      engine.send(body, { ...init, room }, ++ref);
-      expect([body, engine.errors()]).toEqual([body, body === "leave" || body === "history" ? ["ROOM_UNKNOWN"] : []]);
-    }
-    expect(engine.events).toEqual([]);
-  });
-
-  test("AUT-8", () => {
-    const engine = Engine.ready();
-    engine.open({ rights: [] });
-    engine.send("history", { room }, 1);
-    engine.send("receipt", { room, marks: [{ read: 1n }] });
-    engine.send("typing", { room, marks: [{ ttlMs: 1 }] });
-    engine.send("signal", { room, name: "n" });
-    expect(engine.errors()).toEqual(["FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"]);
-    expect(engine.events).toEqual([]);
-    expect(engine.publish(1)?.reject?.code).toBe("FORBIDDEN");
-    engine.open({ rights: [Right.READ], start: undefined });
-    engine.send("history", { room }, 1);
-    expect(engine.take("history")).toHaveLength(1);
-  });
-
-  test("what only the relay may say is not taken (FRM-9), and typing not too often (TYP-3)", () => {
-    const engine = Engine.ready();
-    engine.send("presence", { marks: [{ user: "bob", devices: 9, activity: "a" }, { activity: "b" }], snapshot: true });
-    expect(engine.take("presence")).toMatchObject([{ activity: "a" }]);
-    for (const ttlMs of [6000, 6000, 0]) engine.send("typing", { room, marks: [{ user: "bob", ttlMs }] });
-    expect(engine.take("typing").map((event) => event.ttlMs)).toEqual([6000, 0]);
-    engine.advance(1000).send("typing", { room, marks: [{ ttlMs: 6000 }] });
-    expect(engine.take("typing")).toHaveLength(1);
-  });
-
-  test("the content of a signal is bounded (SIG-4)", () => {
-    const engine = Engine.ready({ limits: { ...defaultRelayLimits, contentBytes: 10 } });
-    const content = { body: { case: "text" as const, value: "x".repeat(20) } };
-    engine.send("signal", { room: 0, name: "n", content }).send("signal", { room: 0, name: "n" });
-    expect(engine.frames("error")).toMatchObject([{ body: { value: { code: 27, scope: Scope.FRAME } } }]);
-    expect(engine.take("signal")).toHaveLength(1);
   });
 });

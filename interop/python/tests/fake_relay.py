@@ -113,13 +113,15 @@ class FakeRelay:
     def log(self, name: str) -> Log:
         return self.logs.setdefault(name, Log(name, len(self.logs) + 1))
 
-    async def new_epoch(self, name: str) -> None:
-        """The log is lost while connections live (ROM-6, RESET)."""
+    async def new_epoch(self, name: str, *, entries: int = 0, start: int = 1) -> None:
+        """The log is lost while connections live (ROM-6, RESET); the new one has `entries`, and delivery begins at `start`."""
         old = self.logs[name]
-        self.logs[name] = Log(name, old.handle)
+        log = self.logs[name] = Log(name, old.handle)
+        for n in range(1, entries + 1):
+            log.decide("service", b"", pb.Publish(seq=n, id=n.to_bytes(16), content=pb.Content(text=f"kept {n}")), False)
         for peer in self.peers:
             if old.handle in peer.rooms:
-                await peer.joined(self.logs[name], pb.VERDICT_RESET, 1, 0)
+                await peer.joined(log, pb.VERDICT_RESET, start, 0)
 
 
 class Peer:

@@ -18,6 +18,10 @@ def peer(relay):
     return next(iter(relay.peers))
 
 
+def queued(connection) -> int:
+    return sum(frame.HasField("publish") for frame, _ in connection._queue)
+
+
 async def ended(reader: Reader) -> events.Disconnected:
     await reader.until(lambda: bool(reader.of(events.Disconnected)))
     return reader.of(events.Disconnected)[-1]
@@ -76,6 +80,30 @@ async def test_the_log_is_lost_on_a_living_connection(fake):
         await settled([room.publish("new")])
         await reader.until(lambda: reader.texts == ["old", "new"])
         assert len(reader.of(events.Reset)) == 1 and room.cursor.offset == 1
+
+
+async def test_what_a_reset_leaves_out(fake):
+    """RES-4: the application is told which entries of the new log it will not get; history has them."""
+    async with joined(fake.port, "ada") as (client, room, reader):
+        await settled([room.publish("old")])
+        await fake.new_epoch("lobby", entries=4, start=4)
+        await reader.until(lambda: reader.texts == ["old", "kept 4"])
+        told = [e for e in reader.log if isinstance(e, events.Reset | events.Missing)]
+        assert told == [events.Reset("lobby", room.cursor.epoch), events.Missing("lobby", 1, 3)]
+        page = await client.history(room, before=4, limit=3)
+        assert [entry.content.text for entry in page.entries] == ["kept 1", "kept 2", "kept 3"]
+
+
+async def test_a_goodbye_holds_back_what_is_queued(fake):
+    """GBY-4: no publish goes out after it, also none that was on its way to the transport."""
+    async with joined(fake.port, "ada") as (client, room, _):
+        connection = client.connection
+        entries = [room.publish(f"{n}") for n in range(3)]
+        assert queued(connection) == 3
+        connection._dispatch(pb.Frame(goodbye=pb.Goodbye(retry=pb.RETRY_NOW, drain_ms=50)), 0)
+        assert queued(connection) == 0 and all(e.state is State.SENT for e in entries)
+        await settled(entries)
+        assert [e.state for e in entries] == [State.STORED] * 3 and client.connection is not connection
 
 
 async def test_cancel(fake):
@@ -161,6 +189,21 @@ async def test_goodbye(fake):
         entry = room.publish("after")
         await settled([entry])
         assert entry.state is State.STORED
+
+
+async def test_a_second_goodbye_replaces_the_first(fake):
+    """GBY-4: its time to drain holds, for a publish that is still in flight."""
+    async with joined(fake.port, "ada") as (_, room, reader):
+        fake.mute = True
+        room.publish("not answered")
+        async with asyncio.timeout(10):
+            while not any(frame.HasField("publish") for frame in fake.received):
+                await asyncio.sleep(0.01)
+        fake.mute = False
+        for drain_ms in (20, 60_000):
+            await peer(fake).send(goodbye=pb.Goodbye(retry=pb.RETRY_AFTER, drain_ms=drain_ms))
+        await asyncio.sleep(0.2)
+        assert not reader.of(events.Disconnected)
 
 
 async def test_session_taken(fake):

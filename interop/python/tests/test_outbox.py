@@ -137,6 +137,21 @@ def test_retryable_with_now_and_unknown_code():
     assert sent(box, 1.0) == [(1, 0), (2, 0)]
 
 
+def test_now_waits_from_the_second_time_on(monkeypatch):
+    """PUB-16, 5: not at all the first time in a row, then as with AFTER; an ack begins anew."""
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    box, _ = outbox(3)
+    box.error(error("UNAVAILABLE", 1, pb.RETRY_NOW), 0.0)
+    assert box.paused_until == 0.0 and sent(box, 0.0) == [(1, 0), (2, 0), (3, 0)]
+    box.error(error("UNAVAILABLE", 1, pb.RETRY_NOW), 0.0)
+    assert box.paused_until == 4.0 and sent(box, 4.0) == [(1, 0), (2, 0), (3, 0)]
+    box.ack(1, 1, 1)
+    box.error(error("UNAVAILABLE", 2, pb.RETRY_NOW), 4.0)
+    assert box.paused_until == 4.0 and sent(box, 4.0) == [(2, 0), (3, 0)]
+    box.error(error("UNAVAILABLE", 3, pb.RETRY_NOW), 4.0)  # the same row, at another place
+    assert box.paused_until == 8.0
+
+
 def test_retryable_backs_off_by_count():
     box, _ = outbox(1)
     for _ in range(20):

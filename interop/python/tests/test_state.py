@@ -6,8 +6,8 @@ from chappe_client import pb
 from chappe_client.backoff import Backoff
 from chappe_client.constraints import ack_outcomes
 from chappe_client.credit import Credit
-from chappe_client.cursor import Cursor
-from chappe_client.errors import ProtocolError, Verdict, verdict_of_close
+from chappe_client.cursor import Cursor, Taken
+from chappe_client.errors import ProtocolError, Verdict, verdict_of_close, verdict_of_status
 from chappe_client.limits import Times
 
 
@@ -32,21 +32,52 @@ def test_fresh_then_chats():
 def test_resumed_and_gap():
     cursor = at(4)
     asked = cursor.position()
-    assert not cursor.joined(joined(pb.VERDICT_RESUMED, 5, 9), asked)
-    missing = cursor.joined(joined(pb.VERDICT_GAP, 8, 9), asked)
-    assert (missing[0], missing[-1]) == (5, 7)
+    assert cursor.joined(joined(pb.VERDICT_RESUMED, 5, 9), asked) == Taken()
+    assert cursor.joined(joined(pb.VERDICT_GAP, 8, 9), asked) == Taken(missing=range(5, 8))
     assert cursor.chat(8)
 
 
 def test_reset():
     cursor = at(4)
-    cursor.joined(joined(pb.VERDICT_RESET, 1, 0, epoch=9), cursor.position())
+    assert cursor.joined(joined(pb.VERDICT_RESET, 1, 0, epoch=9), cursor.position()) == Taken(reset=True)
     assert cursor.position() == pb.Position(epoch=9, offset=0) and cursor.chat(1)
+
+
+@pytest.mark.parametrize("epoch", [9, 7])
+def test_reset_leaves_out_what_lies_before_its_start(epoch):
+    """RES-4: of the new log nothing was seen, hence 1 to start - 1 are missing; also where only the position was beyond the head."""
+    cursor = at(40)
+    told = cursor.joined(joined(pb.VERDICT_RESET, 5, 8, epoch=epoch, retained=3), cursor.position())
+    assert told == Taken(missing=range(1, 5), reset=True)
+    assert cursor.position() == pb.Position(epoch=epoch, offset=4) and cursor.chat(5)
+
+
+def test_reset_of_a_room_that_is_not_read_leaves_nothing_out():
+    told = at(40).joined(joined(pb.VERDICT_RESET, 9, 8, epoch=9), None, publish_only=True)
+    assert told == Taken(reset=True)
+
+
+def test_reset_is_told_once():
+    """ROM-10: a join that still carried the old epoch is answered after the reset was told."""
+    cursor = at(4)
+    asked = cursor.position()
+    cursor.joined(joined(pb.VERDICT_RESET, 1, 0, epoch=9), None)
+    assert cursor.chat(1) and cursor.chat(2)
+    assert cursor.joined(joined(pb.VERDICT_RESET, 1, 3, epoch=9), asked) == Taken()
+    assert not cursor.chat(1) and not cursor.chat(2) and cursor.chat(3)
+    assert cursor.position() == pb.Position(epoch=9, offset=3)
+
+
+def test_reading_again_does_not_go_back():
+    """ROM-6, ROM-10: RIGHT_READ comes back, and delivery begins before what was seen."""
+    cursor = at(4)
+    cursor.updated(joined(pb.VERDICT_RESUMED, 3, 4), was_readable=False)
+    assert not cursor.chat(3) and not cursor.chat(4) and cursor.offset == 4 and cursor.chat(5)
 
 
 def test_gap_frame():
     cursor = at(4)
-    cursor.gap(5, 7)
+    assert cursor.gap(5, 7) == range(5, 8)
     assert cursor.offset == 7 and cursor.chat(8)
     with pytest.raises(ProtocolError, match="OFFSET_INVALID"):
         cursor.gap(12, 13)
@@ -59,6 +90,17 @@ def test_chats_between_a_second_join_and_its_answer():
     assert cursor.chat(5)
     cursor.joined(joined(pb.VERDICT_RESUMED, 5, 6), asked)
     assert not cursor.chat(5) and cursor.chat(6)
+
+
+def test_gap_over_what_was_seen():
+    """ROM-10: only what lies above the position is missing."""
+    cursor = at(4)
+    asked = cursor.position()
+    assert cursor.chat(5) and cursor.chat(6)
+    cursor.joined(joined(pb.VERDICT_RESUMED, 5, 9), asked)
+    assert cursor.gap(5, 8) == range(7, 9) and cursor.chat(9)
+    cursor.joined(joined(pb.VERDICT_RESUMED, 5, 9), asked)
+    assert not cursor.gap(5, 6)
 
 
 @pytest.mark.parametrize(
@@ -140,10 +182,23 @@ def test_backoff_now():
 
 
 def test_backoff_slow():
-    backoff = Backoff(Times(), uniform=most)
-    for _ in range(5):
-        backoff.ended(False, Verdict(pb.RETRY_AFTER))
-    assert backoff.delay(Verdict(pb.RETRY_AFTER), 0) == 60.0
+    """LIV-7: the longer of two times, one of them between half and all of a minute."""
+    for uniform, expected in ((most, 60.0), (lambda low, high: low, 30.0)):
+        backoff = Backoff(Times(), uniform=uniform)
+        for _ in range(5):
+            backoff.ended(False, Verdict(pb.RETRY_AFTER))
+        assert backoff.delay(Verdict(pb.RETRY_AFTER), 0) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "expected"),
+    [(401, "", (pb.RETRY_REAUTHENTICATE, 0)), (503, "7", (pb.RETRY_AFTER, 7_000)), (503, "soon", (pb.RETRY_AFTER, 0)),
+     (403, "7", (pb.RETRY_AFTER, 0)), (500, "", (pb.RETRY_AFTER, 0))],
+)  # fmt: skip
+def test_verdict_of_a_refused_upgrade(status, retry_after, expected):
+    """LIV-8."""
+    verdict = verdict_of_status(status, retry_after)
+    assert (verdict.retry, verdict.retry_after_ms) == expected
 
 
 def test_backoff_with_refused_tokens():
@@ -152,6 +207,21 @@ def test_backoff_with_refused_tokens():
     assert backoff.delay(refused, 0) == 0.0
     backoff.ended(False, refused)
     assert backoff.delay(refused, 0) == 4.0
+    # They are counted apart (AUT-10): the first attempt that is lost is the first.
+    lost = Verdict(pb.RETRY_AFTER)
+    backoff.ended(False, lost)
+    assert backoff.delay(lost, 0) == 2.0
+
+
+def test_a_fresh_token_is_not_kept_waiting():
+    """LIV-7 excepts the first attempt after a REAUTHENTICATE; LIV-6: the delays of such a goodbye do not hold."""
+    backoff = Backoff(Times(), uniform=most)
+    for _ in range(5):
+        backoff.ended(False, Verdict(pb.RETRY_AFTER))
+    refused = Verdict(pb.RETRY_REAUTHENTICATE)
+    backoff.ended(False, refused)
+    assert backoff.delay(refused, 0) == 0.0
+    assert backoff.delay(Verdict(pb.RETRY_REAUTHENTICATE, after_min_ms=1_000, after_max_ms=3_000), 0) == 0.0
 
 
 @pytest.mark.parametrize(

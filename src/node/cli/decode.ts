@@ -8,7 +8,7 @@ import { encodeFrameJson } from "../../wire/json.ts";
 import { relayFrameBytes } from "../../wire/limits.ts";
 import type { Command, Given } from "./command.ts";
 import { explain } from "./explain.ts";
-import { choice, type Encoding, encodings, readInput, toBytes } from "./input.ts";
+import { choice, type Encoding, encodings, noInput, readBytes } from "./input.ts";
 import { CliError, type Io, systemReason } from "./io.ts";
 import { layOut } from "./layout.ts";
 import { sizeOf } from "./values.ts";
@@ -16,12 +16,14 @@ import { sizeOf } from "./values.ts";
 export const decode: Command = {
   name: "decode",
   summary: "shows what bytes say, field by field",
-  args: "[BYTES]",
-  maxArgs: 1,
+  args: "[BYTES...]",
+  maxArgs: Number.POSITIVE_INFINITY,
   about: [
-    "Reads one frame in binary form, as hex, base64 or bytes, from the argument, a file or standard input. Prints each field with its " +
+    "Reads one frame in binary form, as hex, base64 or bytes, from the arguments, a file or standard input. Prints each field with its " +
       "range of bytes, its number, name, value and meaning. Where the bytes are wrong it says which, and which rule they break, and " +
       "ends with exit code 2. Tokens are shown by --json alone.",
+    "Hex may be in several arguments, with spaces, commas, colons or 0x between the bytes, or be what xxd or hexdump -C print. A file is " +
+      "given with --file: a path alone is refused.",
     "With --stream, a file and standard input are taken as bytes unless --encoding says otherwise.",
   ],
   options: {
@@ -32,13 +34,15 @@ export const decode: Command = {
   },
   examples: [
     "chappe decode 4a0408c0c407",
+    "chappe decode 4a 04 08 c0 c4 07",
+    "xxd frame.bin | chappe decode",
     "chappe decode --file frame.bin --json",
     "chappe decode --stream --encoding raw < capture.bin",
   ],
   run: async (given, io) => {
     const encoding = choice(given, "encoding", encodings);
     if (!given.has("stream")) {
-      showFrame(toBytes(await readInput(given, io.stdin), encoding), given, io, undefined);
+      showFrame(await readBytes(given, io.stdin, encoding), given, io, undefined);
       return 0;
     }
     const decoder = new DelimitedDecoder(relayFrameBytes);
@@ -55,16 +59,20 @@ export const decode: Command = {
 /** A file and standard input are read as they come, so that a stream may be longer than memory, or never end. */
 async function* chunks(given: Given, { stdin }: Io, encoding: Encoding): AsyncIterable<Uint8Array> {
   const file = given.text("file");
-  if (given.positionals.length > 0 || encoding === "hex" || encoding === "base64")
-    yield toBytes(await readInput(given, stdin), encoding);
-  else if (file === undefined) yield* stdin as AsyncIterable<Uint8Array>;
-  else {
-    try {
-      yield* createReadStream(file) as AsyncIterable<Uint8Array>;
-    } catch (error) {
-      throw new CliError(`cannot read ${file}: ${systemReason(error)}`);
-    }
+  if (given.positionals.length > 0 || encoding === "hex" || encoding === "base64") {
+    yield await readBytes(given, stdin, encoding);
+    return;
   }
+  let isEmpty = true;
+  try {
+    for await (const chunk of (file === undefined ? stdin : createReadStream(file)) as AsyncIterable<Uint8Array>) {
+      isEmpty &&= chunk.length === 0;
+      yield chunk;
+    }
+  } catch (error) {
+    throw new CliError(`cannot read ${file ?? "standard input"}: ${systemReason(error)}`);
+  }
+  if (isEmpty) throw noInput(file ?? "standard input");
 }
 
 /** @param number of the frame in its stream. @throws CliError where the frame is not allowed. */
@@ -86,7 +94,9 @@ function showFrame(bytes: Uint8Array, given: Given, io: Io, number: number | und
   // Longer than any frame: there is nothing to be gained from its fields.
   const lines = error?.code === "FRAME_TOO_LARGE" ? [] : explain(FrameSchema, bytes, error?.at);
   if (!given.has("json")) {
-    const body = frame?.body.case ?? (frame === undefined ? "malformed" : "no body that this version knows");
+    const body =
+      frame?.body.case ??
+      (frame === undefined ? "malformed" : bytes.length === 0 ? "no body" : "no body that this version knows");
     io.stdout.write(`${title}: ${body}, ${sizeOf(bytes)}\n${layOut(lines, bytes, error)}`);
   }
   if (error !== undefined) {

@@ -5,7 +5,7 @@ import { encodeFrame } from "../../wire/codec.ts";
 import { encodeDelimited } from "../../wire/framing.ts";
 import { decodeFrameJson } from "../../wire/json.ts";
 import type { Command } from "./command.ts";
-import { choice, readInput } from "./input.ts";
+import { choice, readInput, refusePaths } from "./input.ts";
 import { CliError } from "./io.ts";
 
 export const encode: Command = {
@@ -26,6 +26,7 @@ export const encode: Command = {
   run: async (given, io) => {
     const to = choice(given, "to", ["hex", "base64", "raw"]);
     const input = await readInput(given, io.stdin);
+    await refusePaths(given.positionals);
     let text: string;
     try {
       text = typeof input === "string" ? input : new TextDecoder("utf-8", { fatal: true }).decode(input);

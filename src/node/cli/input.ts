@@ -1,8 +1,9 @@
-/** Where a command's bytes come from: its argument, a file, or standard input; written as hex, as base64, or as they are. */
+/** Where a command's bytes come from: its arguments, a file, or standard input; written as hex, as base64, or as they are. */
 
 import { readFile, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { Given } from "./command.ts";
+import { fromHex, looksHex } from "./hex.ts";
 import { CliError, systemReason } from "./io.ts";
 
 /** Bytes that a command reads at most, unless it reads a stream: text of the largest frame is far below. */
@@ -20,25 +21,49 @@ export function choice<T extends string>(given: Given, option: string, names: re
   return found;
 }
 
-/** The argument, if there is one; else the bytes of `--file`, or of standard input. @throws CliError */
+/**
+ * The arguments, if there are any, as one text; else the bytes of `--file`, or of standard input.
+ * @throws CliError where these are empty. An argument that is empty is one: the empty frame.
+ */
 export async function readInput(given: Given, stdin: Readable & { isTTY?: boolean }): Promise<string | Uint8Array> {
-  const [argument] = given.positionals;
   const file = given.text("file");
-  if (argument !== undefined) {
-    if (file !== undefined) throw new CliError("give either an argument or --file, not both");
-    return argument;
+  if (given.positionals.length > 0) {
+    if (file !== undefined) throw new CliError("give either arguments or --file, not both");
+    return given.positionals.join(" ");
   }
   if (file === undefined) {
     if (stdin.isTTY) throw new CliError("nothing to read: give an argument, --file FILE, or something on standard input");
     return readAll(stdin, "standard input");
   }
+  let bytes: Uint8Array;
   try {
     const { size } = await stat(file);
     if (size > maxInputBytes) throw new CliError(`${file} has ${size} bytes; at most ${maxInputBytes} are read, or --stream`);
-    return await readFile(file);
+    bytes = await readFile(file);
   } catch (error) {
     if (error instanceof CliError) throw error;
     throw new CliError(`cannot read ${file}: ${systemReason(error)}`);
+  }
+  if (bytes.length === 0) throw noInput(file);
+  return bytes;
+}
+
+/** What a command says that was given nothing: it has done nothing, and must not end as if it had. */
+export function noInput(where: string): CliError {
+  return new CliError(`no input: ${where} is empty`);
+}
+
+/** Refuses arguments that are paths: whoever names a file means what is in it. @throws CliError */
+export async function refusePaths(args: readonly string[]): Promise<void> {
+  for (const arg of args) {
+    let isDirectory: boolean;
+    try {
+      isDirectory = (await stat(arg)).isDirectory();
+    } catch {
+      continue; // There is no such file, or no name of a file looks like that.
+    }
+    if (isDirectory) throw new CliError(`'${arg}' is a directory: give a file, with --file FILE`);
+    throw new CliError(`'${arg}' is a file: to read it, give --file ${arg}`);
   }
 }
 
@@ -50,25 +75,31 @@ async function readAll(stdin: Readable, name: string): Promise<Uint8Array> {
     length += chunk.length;
     if (length > maxInputBytes) throw new CliError(`${name} has more than ${maxInputBytes} bytes`);
   }
+  if (length === 0) throw noInput(name);
   return Buffer.concat(chunks);
 }
 
+/** The bytes that are meant, of `readInput`. Arguments that are hex are that, even where a file has such a name. @throws CliError */
+export async function readBytes(given: Given, stdin: Readable & { isTTY?: boolean }, encoding: Encoding): Promise<Uint8Array> {
+  const input = await readInput(given, stdin);
+  const isHex = encoding !== "raw" && encoding !== "base64" && typeof input === "string" && looksHex(input);
+  if (!isHex) await refusePaths(given.positionals);
+  return toBytes(input, encoding);
+}
+
 /**
- * The bytes that are meant. With `auto`, text that is hex (digits in pairs; spaces, colons and commas between them are passed over) is
- * hex, other text that is base64 (either alphabet) is base64, and what is not text is taken as it is.
- * @throws CliError
+ * With `auto`, text that is hex (see `fromHex`) is hex, other text that is base64 (either alphabet) is base64, and what is not text is
+ * taken as it is.
  */
-export function toBytes(input: string | Uint8Array, encoding: Encoding): Uint8Array {
+function toBytes(input: string | Uint8Array, encoding: Encoding): Uint8Array {
   if (encoding === "raw") return typeof input === "string" ? new TextEncoder().encode(input) : input;
   const text = typeof input === "string" ? input : asText(input);
   if (text === undefined) {
     if (encoding === "auto") return input as Uint8Array;
     throw new CliError(`the input is not ${encoding}: it is not text`);
   }
+  if (text !== "" && text.trim() === "") throw new CliError("no input: there is nothing but white space");
   const hex = encoding === "base64" ? undefined : fromHex(text);
-  // Base64 of nothing but hex digits is far less likely than hex with a digit lost.
-  if (encoding === "auto" && hex === undefined && /^[0-9a-f\s:,]+$/i.test(text))
-    throw new CliError("the input has an odd number of hex digits");
   const bytes = hex ?? (encoding === "hex" ? undefined : fromBase64(text));
   if (bytes === undefined)
     throw new CliError(`the input is not ${encoding === "auto" ? "hex or base64" : encoding}${firstWrong(text)}`);
@@ -77,13 +108,8 @@ export function toBytes(input: string | Uint8Array, encoding: Encoding): Uint8Ar
 
 /** Text, where all of it is printable ASCII and white space: frames of more than a few bytes never are. */
 function asText(bytes: Uint8Array): string | undefined {
-  const isText = bytes.length > 0 && bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || (byte >= 0x09 && byte <= 0x0d));
+  const isText = bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || (byte >= 0x09 && byte <= 0x0d));
   return isText ? Buffer.from(bytes).toString("latin1") : undefined;
-}
-
-function fromHex(text: string): Uint8Array | undefined {
-  const digits = text.replace(/\b0x|[\s:,]/gi, "");
-  return digits.length % 2 === 0 && /^[0-9a-f]*$/i.test(digits) ? new Uint8Array(Buffer.from(digits, "hex")) : undefined;
 }
 
 function fromBase64(text: string): Uint8Array | undefined {

@@ -73,7 +73,8 @@ describe("decode, over the vectors", () => {
       ["decode", "--stream"],
       [...bytesOf(stream)].map((byte) => Buffer.of(byte)),
     );
-    expect(code).toBe(error === undefined ? 0 : 2);
+    // Without a byte there is no stream either: whoever forgot to connect one must hear of it.
+    expect(code).toBe(error === undefined && stream !== "" ? 0 : 2);
     if (error !== undefined) expect(stderr).toContain(error);
     expect(stdout.match(/^frame \d+: /gm) ?? []).toHaveLength(frames.length);
   });
@@ -118,6 +119,75 @@ describe("decode", () => {
       await cli(["decode", "-f", file]),
     ])
       expect(result).toMatchObject({ code: 0, stdout, stderr: "" });
+  });
+
+  test("takes hex as people have it: in several arguments, with separators, and as tools dump it", async () => {
+    const { stdout } = await cli(["decode", "4a0408c0c407"]);
+    for (const result of [
+      await cli(["decode", "4a", "04", "08", "c0", "c4", "07"]),
+      await cli(["decode", "4a04", "--encoding", "hex", "08c0c407"]),
+      await cli(["decode", "0x4a,", "0x04,", "0x08,", "0xc0,", "0xC4,", "0X07"]),
+      await cli(["decode", "{ 0x4a, 0x04, 0x08, 0xc0, 0xc4, 0x07 };"]),
+      await cli(["decode", "4a-04-08-c0-c4-07"]),
+      await cli(["decode", "\\x4a\\x04\\x08\\xc0\\xc4\\x07"]),
+      await cli(["decode", "SgQI", "wMQH"]),
+      await cli(["decode"], "00000000: 4a04 08c0 c407                           J.....\n"),
+      await cli(["decode"], "00000000: 4a 04 08 c0  J...\r\n00000004: c4 07        ..\r\n"),
+      await cli(["decode"], "0000000a: 4a04 08c0  J 00\n0000000e: c407       aa\n"),
+      await cli(["decode"], "00000000  4a 04 08 c0 c4 07                                 |J.....|\n00000006\n"),
+      await cli(["decode"], "00000000  4a 04 08 c0  c4 07                                |J|  4a|\n"),
+      await cli(["decode", "--stream", "--encoding", "hex", "06", "4a04", "08c0c407"]).then((result) => ({
+        ...result,
+        stdout: result.stdout.replace("frame 1:", "frame:"),
+      })),
+    ])
+      expect(result).toMatchObject({ code: 0, stdout, stderr: "" });
+  });
+
+  test("takes an argument that is empty for the empty frame", async () => {
+    expect(await cli(["decode", ""])).toMatchObject({ code: 0, stdout: "frame: no body, 0 bytes\n", stderr: "" });
+  });
+
+  test("does not guess at a dump from which bytes are missing", async () => {
+    const line = (at: string): string => `${at}  4a 04 08 c0 c4 07 4a 04  08 c0 c4 07 4a 04 08 c0  |J.....J.....J...|\n`;
+    const gap = "chappe decode: the dump has 00000020 where the byte at 00000010 is expected\n";
+    expect(await cli(["decode"], line("00000000") + line("00000020"))).toMatchObject({ code: 2, stdout: "", stderr: gap });
+    const squeezed = "chappe decode: the dump leaves bytes out, as * says: dump them all (hexdump -v)\n";
+    expect(await cli(["decode"], `${line("00000000")}*\n${line("00000020")}`)).toMatchObject({ code: 2, stderr: squeezed });
+  });
+
+  test("takes no path for bytes: says how a file is given", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "chappe-"));
+    const file = join(dir, "frame.bin");
+    writeFileSync(file, bytesOf("4a0408c0c407"));
+    for (const command of ["decode", "encode"]) {
+      const given = `chappe ${command}: '${file}' is a file: to read it, give --file ${file}\n`;
+      const directory = `chappe ${command}: '${dir}' is a directory: give a file, with --file FILE\n`;
+      expect(await cli([command, file])).toMatchObject({ code: 2, stdout: "", stderr: given });
+      expect(await cli([command, dir])).toMatchObject({ code: 2, stdout: "", stderr: directory });
+    }
+    for (const args of [["--encoding", "raw"], ["--encoding", "base64"], ["--stream"], ["4a04"]])
+      expect(await cli(["decode", ...args, file])).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringContaining("--file"),
+      });
+  });
+
+  test.each([
+    [["decode"], "", "standard input is empty"],
+    [["decode", "--json"], "", "standard input is empty"],
+    [["decode", "--stream"], "", "standard input is empty"],
+    [["decode", "--stream", "--encoding", "hex"], "", "standard input is empty"],
+    [["decode"], "\n", "there is nothing but white space"],
+    [["decode", " "], undefined, "there is nothing but white space"],
+    [["decode", "--file", "/dev/null"], undefined, "/dev/null is empty"],
+    [["decode", "--stream", "--file", "/dev/null"], undefined, "/dev/null is empty"],
+    [["encode"], "", "standard input is empty"],
+    [["encode", "--stream"], "", "standard input is empty"],
+  ])("%j of nothing: no input", async (args, stdin, what) => {
+    const stderr = `chappe ${args[0]}: no input: ${what}\n`;
+    expect(await cli(args, stdin)).toMatchObject({ code: 2, stdout: "", stderr });
   });
 
   test("keeps tokens back, and control characters of peers out of the terminal", async () => {
@@ -171,15 +241,17 @@ describe("encode", () => {
 describe("the command line", () => {
   test.each([
     [["decode", "--nope"], "chappe decode: Unknown option '--nope'"],
-    [["decode", "00", "11"], "chappe decode: unexpected argument '11'"],
+    [["encode", "{}", "{}"], "chappe encode: unexpected argument '{}'"],
     [["decode", "--file"], "chappe decode: Option '-f, --file <value>' argument missing"],
     [["decode", "--file", "/nowhere/x"], "chappe decode: cannot read /nowhere/x: no such file"],
     [["decode", "--file", "/"], "chappe decode: cannot read /: is a directory"],
     [["decode", "--stream", "--file", "/nowhere/x"], "chappe decode: cannot read /nowhere/x: no such file"],
     [["decode", "--encoding", "octal", "00"], "chappe decode: --encoding is 'octal': one of auto, hex, base64, raw is expected"],
-    [["decode", "4a0"], "chappe decode: the input has an odd number of hex digits"],
+    [["decode", "4a0"], "chappe decode: the input has an odd number of hex digits: '4a0'"],
+    [["decode", "4a", "4", "8"], "chappe decode: the input has an odd number of hex digits: '4'"],
+    [["decode", "0x4", "0x8"], "chappe decode: the input has an odd number of hex digits: '4'"],
     [["decode", "4a0!"], "chappe decode: the input is not hex or base64: character 4 is '!'"],
-    [["decode", "00", "--file", "x"], "chappe decode: give either an argument or --file, not both"],
+    [["decode", "00", "--file", "x"], "chappe decode: give either arguments or --file, not both"],
     [["decode"], "chappe decode: nothing to read: give an argument, --file FILE, or something on standard input"],
     [["encode"], "chappe encode: nothing to read: give an argument, --file FILE, or something on standard input"],
     [["telegraph"], "chappe: unknown command 'telegraph': see chappe help"],

@@ -120,7 +120,7 @@ function reactionList(
       {
         ...{ type: "button", class: "reaction", title: names, "data-action": `react:${text}` },
         "aria-pressed": String([...senders].some((sender) => chat.isOwn(sender))),
-        "aria-label": `${text} by ${names}`,
+        "aria-label": `${text} ${senders.size}, by ${names}`,
         disabled: !isCurrent,
         onclick: () => chat.react(room.name, item.id, text),
       },

@@ -34,6 +34,7 @@ class Client:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._pump_timer: asyncio.TimerHandle | None = None
+        self._drain_timer: asyncio.TimerHandle | None = None
 
     # What the application does
 
@@ -134,13 +135,16 @@ class Client:
         self.presence.welcome(connection)
 
     def on_goodbye(self, connection: Connection, goodbye: pb.Goodbye) -> None:
-        """GBY-4."""
-        asyncio.get_running_loop().call_later(goodbye.drain_ms / 1000, self.supervisor.close, connection)
+        """GBY-4. A second one replaces the first."""
+        self._cancel_drain()
+        close = self.supervisor.close
+        self._drain_timer = asyncio.get_running_loop().call_later(goodbye.drain_ms / 1000, close, connection)
         self._drained(connection)
 
     def on_lost(self) -> None:
         """The connection has ended."""
         self.connection = None
+        self._cancel_drain()
         self._handles.clear()
         self.presence.lost()
         for room in self.rooms.values():
@@ -166,6 +170,11 @@ class Client:
         self.pump()
         if connection.draining:
             self._drained(connection)
+
+    def _cancel_drain(self) -> None:
+        if self._drain_timer:
+            self._drain_timer.cancel()
+            self._drain_timer = None
 
     def _drained(self, connection: Connection) -> None:
         if not self._window.messages:

@@ -89,7 +89,9 @@ class Connection:
         return await asyncio.wait_for(future, self.times.request)
 
     def _send_requests(self) -> None:
-        while self._pending and len(self._open) < self.limits.open_requests:
+        # Before welcome the limits are not known (SES-4).
+        most = self.limits.open_requests if self.ready else lim.PRE_AUTH_REQUESTS
+        while self._pending and len(self._open) < most:
             frame, answer = self._pending.popleft()
             ref = self._last_ref % (2**32 - 1) + 1
             while ref in self._open:
@@ -260,6 +262,8 @@ class Connection:
             self._verdict = verdict_of_goodbye(frame.goodbye)
             if self.ready:
                 self.draining = True
+                # Whatever has not left yet must not (GBY-4); its room sends it again on the next connection.
+                self._queue = deque(item for item in self._queue if not item[0].HasField("publish"))
                 self.handler.on_goodbye(self, frame.goodbye)
         else:
             self._answer_or_frame(body, frame, size)

@@ -95,6 +95,13 @@ def verdict_of_goodbye(bye: pb.Goodbye) -> Verdict:
     return Verdict(effective_retry(bye.retry), bye.code, 0, low, high, bye.message)
 
 
+def verdict_of_status(status: int, retry_after: str = "") -> Verdict:
+    """What the status of a refused upgrade says, and its `Retry-After` in seconds (LIV-8)."""
+    retry = pb.RETRY_REAUTHENTICATE if status == 401 else pb.RETRY_AFTER
+    wait = int(retry_after) * 1000 if status == 503 and retry_after.isdigit() else 0
+    return Verdict(retry, retry_after_ms=wait, message=f"HTTP status {status}")
+
+
 def verdict_of_close(code: int | None, reason: str = "") -> Verdict:
     """Item 3 and 4 of LIV-8."""
     if code is None or not 4100 <= code <= 4499:

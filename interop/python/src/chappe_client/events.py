@@ -48,7 +48,7 @@ class Chat:
 
 @dataclass(frozen=True)
 class Missing:
-    """Entries that will not be delivered; history may have them (RES-4, RES-7)."""
+    """Entries that will not be delivered; history may have them (RES-4, RES-7). Behind a Reset: entries of the new log."""
 
     room: str
     first: int

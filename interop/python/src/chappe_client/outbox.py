@@ -87,7 +87,7 @@ class Outbox:
         self.conflict = False
         self.synced = False  # PUB-8 is done on this connection
         self.paused_until = 0.0  # by the loop's clock; infinity: until told
-        self._rejected: tuple[int, int] = (0, 0)  # seq, how often in a row
+        self._rejections = 0  # how often in a row the room was given back without an ack between
 
     @property
     def unsettled(self) -> list[Entry]:
@@ -186,6 +186,7 @@ class Outbox:
 
     def ack(self, seq: int, offset: int, time_ms: int) -> None:
         """ACK-4: a seq that is settled, or was never given, is passed over."""
+        self._rejections = 0
         if entry := self._find(seq):
             entry.offset, entry.time_ms = offset, time_ms
             self._settle(entry, State.STORED if offset else State.CANCELLED)
@@ -208,10 +209,8 @@ class Outbox:
             self.fail(entry, info)
         elif entry.in_flight:
             self._give_back(info.seq)
-            seq, count = self._rejected
-            count = count + 1 if seq == info.seq else 1
-            self._rejected = (info.seq, count)
-            self.paused_until = self._pause(info, retry, count, now)
+            self._rejections += 1
+            self.paused_until = self._pause(info, retry, self._rejections, now)
 
     def resume(self) -> None:
         """What the room waited for has come: a refresh."""
@@ -222,7 +221,7 @@ class Outbox:
             return float("inf")
         if info.retry_after_ms:
             return now + info.retry_after_ms / 1000
-        if retry == pb.RETRY_NOW:
+        if retry == pb.RETRY_NOW and count == 1:
             return now
         return now + random.uniform(0, min(self.times.backoff_cap, self.times.backoff_base * 2 ** min(count, 32)))
 

@@ -141,9 +141,8 @@ class Room:
 
     def on_joined(self, connection: Connection, joined: pb.Joined, asked: pb.Position | None) -> None:
         leaving = self.state is RoomState.LEAVING
-        reset = joined.verdict == pb.VERDICT_RESET and self.cursor.epoch
         unread = self.options.publish_only or pb.RIGHT_READ not in joined.rights
-        missing = self.cursor.joined(joined, asked, publish_only=unread)
+        taken = self.cursor.joined(joined, asked, publish_only=unread)
         self._open(joined)
         if leaving:
             self.state = RoomState.JOINED
@@ -151,11 +150,11 @@ class Room:
             return
         self.outbox.joined(joined.next_seq, joined.epoch)
         self._backoff.welcome()
-        if reset:
+        if taken.reset:
             self.client.emit(events.Reset(self.name, joined.epoch))
-        if missing:
-            self.client.emit(events.Missing(self.name, missing[0], missing[-1]))
-        self.social.joined(joined, reset=bool(reset))
+        if taken.missing:
+            self.client.emit(events.Missing(self.name, taken.missing[0], taken.missing[-1]))
+        self.social.joined(joined, reset=taken.reset)
         self._told(joined)
         self.client.pump()
 
@@ -195,8 +194,8 @@ class Room:
         return self.cursor.seen.add(chat.id)
 
     def on_gap(self, gap: pb.Gap) -> None:
-        self.cursor.gap(gap.first, gap.last)
-        self.client.emit(events.Missing(self.name, gap.first, gap.last, gap.reason))
+        if missing := self.cursor.gap(gap.first, gap.last):
+            self.client.emit(events.Missing(self.name, missing[0], missing[-1], gap.reason))
 
     def _open(self, joined: pb.Joined) -> None:
         self.state, self.open, self.handle, self.info = RoomState.JOINED, True, joined.room, joined

@@ -8,7 +8,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from . import pb
-from .errors import Verdict, close_code
+from .errors import Verdict, close_code, verdict_of_status
 from .limits import CLIENT_FRAME_BYTES, Times
 
 SUBPROTOCOL = "chappe.v1"
@@ -44,9 +44,7 @@ async def open_websocket(url: str, times: Times) -> ClientConnection:
         )
     except InvalidStatus as error:
         retry_after = error.response.headers.get("Retry-After", "")
-        wait = int(retry_after) * 1000 if retry_after.isdigit() else 0
-        status = error.response.status_code
-        raise OpenFailed(Verdict(pb.RETRY_AFTER, retry_after_ms=wait, message=f"HTTP status {status}")) from error
+        raise OpenFailed(verdict_of_status(error.response.status_code, retry_after)) from error
     except (OSError, TimeoutError, WebSocketException) as error:
         raise OpenFailed(Verdict(pb.RETRY_AFTER, message=str(error) or type(error).__name__)) from error
     if websocket.subprotocol != SUBPROTOCOL:
