@@ -16,6 +16,7 @@ import type { ClientTimes } from "../session/client-options.ts";
 import type { BatchOptions } from "../session/client-publisher.ts";
 import type { JoinOptions } from "../session/client-room.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
+import { isLoopback } from "./loopback.ts";
 import type { ClientOptions } from "./options.ts";
 import type { HistoryOptions } from "./room.ts";
 
@@ -176,8 +177,8 @@ function checkedBy(rules: AnyRules, options: unknown, what: string, prefix: stri
   return checked;
 }
 
-/** This machine, as URLs name it (RFC 6761, RFC 5735, RFC 4291). */
-const loopback = /^ws:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(?=[:/?#]|$)/i;
+/** The host of a URL without user and password. React Native's URL has none. */
+const hostOf = /^wss?:\/\/(\[[^\]]*\]|[^:/?#]*)(?=[:/?#]|$)/;
 
 function checkUrl({ url, token, insecure = "refuse" }: ClientOptions): void {
   if (url === undefined) throw invalid("url", "is missing");
@@ -185,7 +186,7 @@ function checkUrl({ url, token, insecure = "refuse" }: ClientOptions): void {
   if (/^wss?:\/\/[^/?#]*@/i.test(url)) throw invalid("url", "must not hold a user or a password");
   if (!/^wss?:\/\/[^/]/.test(url)) throw invalid("url", "must begin with ws:// or wss://");
   if (/[?&](access_)?token=/i.test(url)) throw invalid("url", "must not hold a token (AUT-2); use the option token");
-  if (token !== undefined && url.startsWith("ws:") && !loopback.test(url) && insecure === "refuse") {
+  if (token !== undefined && url.startsWith("ws:") && !isLoopback(hostOf.exec(url)?.[1] ?? "") && insecure === "refuse") {
     const how = 'use wss://, or allow it by insecure: "allow"';
     throw invalid("url", `the token would be readable on its way (TRN-10); ${how}`);
   }

@@ -56,6 +56,8 @@ export class Client {
   readonly #events: Emitter<ClientEvents> = new Emitter(reportError);
   readonly #outcomes: Outcomes = new Outcomes();
   readonly #rooms: Map<string, Room> = new Map();
+  /** Rooms that the application has left, and that are forgotten as soon as nothing of theirs is pending. */
+  readonly #leaving: Set<string> = new Set();
   readonly #engine: ClientSession;
   readonly #driver: Driver;
   readonly #tokens: TokenSource | undefined;
@@ -79,7 +81,7 @@ export class Client {
       storage: options.storage ?? new MemoryStorage(),
       onEvent: (event) => this.#deliver(event),
       onQuiet: () => this.#quiet(),
-      onConnectFailed: (cause) => this.#complain(new UsageError("OPTION_INVALID", "no transport could be made", cause)),
+      onTransportFailed: (cause) => this.#complain(new UsageError("OPTION_INVALID", "the transport has thrown an error", cause)),
       onLoadFailed: (error) => {
         this.#outcomes.lost(error);
         this.#complain(error);
@@ -143,7 +145,7 @@ export class Client {
   /**
    * Says goodbye and closes, until the next {@link start}, which also enters the rooms again. What is not settled stays in the outbox, and
    * `stored` of a message open; what waits for an answer rejects with a UsageError CLOSED, as it does where the relay ends the client
-   * for good. Settles when the storage has been read, or could not be.
+   * for good. Settles when the storage has been read, or could not be, and no write to it is under way.
    */
   async close(): Promise<void> {
     this.#wish = "close";
@@ -151,11 +153,12 @@ export class Client {
       this.#tokens?.stop();
       this.#engine.stop(now);
     });
-    await this.#driver.ready;
+    await this.#driver.stored();
   }
 
   /**
-   * Waits until nothing is left in the outbox; what was published in a room that was left counts too.
+   * Waits until nothing is left in the outbox; what was published in a room that was left counts too. Goes on waiting over reconnects, a
+   * {@link close} and the next {@link start}, as `stored` does: who closes the client must not wait for it any more.
    * @throws UsageError CLOSED where something is left and the client is closed; OUTBOX_CORRUPT.
    */
   async flush(): Promise<void> {
@@ -176,21 +179,14 @@ export class Client {
     this.#driver.now((now) => this.#engine.setToken(token, now));
   }
 
-  /** The room of this name; nothing is sent. The same object for the same name. */
+  /**
+   * The room of this name; nothing is sent. The same object for the same name, as long as the room is used: one that was left, and of whose
+   * messages none is open, is forgotten, and the next call makes a new one. The old one can still be used, and joined again.
+   */
   room(name: string): Room {
     let room = this.#rooms.get(name);
     if (room === undefined) {
-      room = new Room(name, {
-        join: (options) => this.#ask((now) => this.#engine.rooms.join(name, options, now)) as Promise<JoinedRoom>,
-        leave: () => this.#request((now) => this.#engine.rooms.leave(name, now)) as Promise<void>,
-        publish: (content, kind, target) => this.#publish(name, content, kind, target),
-        cancel: (id) => this.#driver.now(() => this.#engine.rooms.cancel(id)),
-        type: (state) => this.#driver.now((now) => this.#engine.rooms.type(name, state, now)),
-        markRead: (offset) => this.#driver.now(() => this.#engine.rooms.markRead(name, offset)),
-        history: (options) => this.#ask((now) => this.#engine.rooms.history(name, options, now)) as Promise<HistoryPage>,
-        signal: (event, content) => this.#signal(name, event, content),
-        known: () => this.#engine.rooms.room(name),
-      });
+      room = this.#makeRoom(name);
       this.#rooms.set(name, room);
     }
     return room;
@@ -212,9 +208,43 @@ export class Client {
     return this.#ask((now) => this.#engine.rooms.watch(users, now)) as Promise<UserPresence[]>;
   }
 
-  /** Follows these users no more, also on later connections. */
+  /**
+   * Follows these users no more, also on later connections. A {@link watch} that names one of them and has no answer yet rejects with a
+   * ProtocolError UNAVAILABLE: the others that it names stay watched.
+   */
   unwatch(users: readonly string[]): void {
     this.#driver.now(() => this.#engine.rooms.unwatch(users));
+  }
+
+  #makeRoom(name: string): Room {
+    const room = new Room(name, {
+      join: (options) => {
+        this.#leaving.delete(name);
+        if (!this.#rooms.has(name)) this.#rooms.set(name, room);
+        return this.#ask((now) => this.#engine.rooms.join(name, options, now)) as Promise<JoinedRoom>;
+      },
+      leave: () => {
+        this.#leaving.add(name);
+        return this.#request((now) => this.#engine.rooms.leave(name, now)) as Promise<void>;
+      },
+      publish: (content, kind, target) => this.#publish(name, content, kind, target),
+      cancel: (id) => this.#driver.now(() => this.#engine.rooms.cancel(id)),
+      type: (state) => this.#driver.now((now) => this.#engine.rooms.type(name, state, now)),
+      markRead: (offset) => this.#driver.now(() => this.#engine.rooms.markRead(name, offset)),
+      history: (options) => this.#ask((now) => this.#engine.rooms.history(name, options, now)) as Promise<HistoryPage>,
+      signal: (event, content) => this.#signal(name, event, content),
+      known: () => this.#engine.rooms.room(name),
+    });
+    return room;
+  }
+
+  #forgetRooms(): void {
+    for (const name of this.#leaving) {
+      const { state = "left" } = this.#engine.rooms.room(name) ?? {};
+      if (state !== "left" || this.#outcomes.hasPublishes(name)) continue;
+      this.#leaving.delete(name);
+      this.#rooms.delete(name);
+    }
   }
 
   #signal(room: string | undefined, event: string, content: ContentInput | undefined): void {
@@ -229,7 +259,7 @@ export class Client {
     const targetBytes = target === undefined ? new Uint8Array(0) : parseMessageId(target);
     const idBytes = this.#engine.nextId(this.#clock.wall());
     const id = formatMessageId(idBytes);
-    const stored = this.#outcomes.publish(id);
+    const stored = this.#outcomes.publish(id, room);
     try {
       this.#driver.now(() => this.#engine.rooms.publish({ room, id: idBytes, content, kind, target: targetBytes }));
     } catch (error) {
@@ -309,5 +339,6 @@ export class Client {
   #quiet(): void {
     if (this.outboxSize === 0) this.#outcomes.flushed();
     if (this.#isClosed) this.#outcomes.ended(this.#closed("no answer will come"));
+    this.#forgetRooms();
   }
 }

@@ -23,8 +23,8 @@ export interface DriverOptions {
   readonly onEvent: (event: ClientEvent) => void;
   /** The engine has nothing more to say for now. MUST NOT throw. */
   readonly onQuiet: () => void;
-  /** No transport could be made; the engine decides about trying again. */
-  readonly onConnectFailed: (cause: unknown) => void;
+  /** A transport could not be made, or has thrown: it has ended (1006), and the engine decides about trying again. */
+  readonly onTransportFailed: (cause: unknown) => void;
   /** The storage could not be read: nothing will ever happen. */
   readonly onLoadFailed: (error: UsageError) => void;
 }
@@ -43,6 +43,8 @@ export class Driver {
   #transport: Transport | undefined;
   #timer: unknown;
   #isPumping = false;
+  /** The write that is under way, and what follows at once from its end. */
+  #writing: Promise<void> | undefined;
 
   constructor(options: DriverOptions) {
     this.#options = options;
@@ -52,6 +54,12 @@ export class Driver {
   /** Why nothing will ever happen; undefined while it may. */
   get failure(): UsageError | undefined {
     return this.#loading instanceof UsageError ? this.#loading : undefined;
+  }
+
+  /** Settles when the storage has answered, and no write is under way. */
+  async stored(): Promise<void> {
+    await this.ready;
+    while (this.#writing !== undefined) await this.#writing;
   }
 
   /** One input, at once: a command that needs no storage. @returns what it returns; what it throws is thrown on. */
@@ -129,25 +137,44 @@ export class Driver {
     const { engine, storage } = this.#options;
     // A storage that throws at once has failed as one that rejects.
     const write = async () => storage.write(ops);
-    write().then(
-      () => this.now((now) => engine.handleStored(now)),
-      (cause: unknown) => this.now((now) => engine.handleStoreFailed(cause, now)),
+    const ended = (input: (now: number) => void) => {
+      this.#writing = undefined;
+      this.now(input);
+    };
+    this.#writing = write().then(
+      () => ended((now) => engine.handleStored(now)),
+      (cause: unknown) => ended((now) => engine.handleStoreFailed(cause, now)),
     );
   }
 
   #transmit(transmit: Transmit): void {
-    if (transmit.type === "send") {
-      this.#transport?.send(transmit.data);
-    } else if (transmit.type === "close") {
-      this.#transport?.close(transmit.code, transmit.reason);
-      this.#transport = undefined;
-    } else {
+    const transport = this.#transport;
+    if (transmit.type === "open") {
       this.#open();
+    } else if (transmit.type === "close") {
+      this.#transport = undefined;
+      this.#try(() => transport?.close(transmit.code, transmit.reason));
+    } else if (!this.#try(() => transport?.send(transmit.data))) {
+      // What else was to be sent goes nowhere; it is sent again on the next connection, as after any other end.
+      this.#transport = undefined;
+      this.#try(() => transport?.close(1000, ""));
+      this.#options.engine.handleClose(1006, this.#options.clock.now());
+    }
+  }
+
+  /** What a transport throws is no error of whoever gave the command that led to it. @returns whether it did not. */
+  #try(call: () => void): boolean {
+    try {
+      call();
+      return true;
+    } catch (cause) {
+      this.#options.onTransportFailed(cause);
+      return false;
     }
   }
 
   #open(): void {
-    const { engine, url, clock, connect, onConnectFailed } = this.#options;
+    const { engine, url, clock, connect, onTransportFailed } = this.#options;
     let transport: Transport | undefined;
     // A transport that was given up says nothing any more.
     const ifCurrent = (input: (now: number) => void) => {
@@ -168,7 +195,7 @@ export class Driver {
       // As WebSocket's constructor does where a page's policy forbids the address.
       transport = nowhere();
       clock.setTimer(0, () => events.close(1006));
-      onConnectFailed(cause);
+      onTransportFailed(cause);
     }
     this.#transport = transport;
   }

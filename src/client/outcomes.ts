@@ -25,7 +25,9 @@ export interface Settler<T> {
 export class Outcomes {
   readonly #requests: Map<number, Settler<unknown>> = new Map();
   readonly #flushes: Set<Settler<void>> = new Set();
-  readonly #publishes: Map<string, Settler<Stored>> = new Map();
+  readonly #publishes: Map<string, Settler<Stored> & { readonly room: string }> = new Map();
+  /** How many of these each room has. */
+  readonly #counts: Map<string, number> = new Map();
 
   /** The engine will answer this request. */
   request(request: number, settler: Settler<unknown>): void {
@@ -57,17 +59,28 @@ export class Outcomes {
     this.#flushes.clear();
   }
 
-  /** A message of this id is being handed over. */
-  publish(id: string): Promise<Stored> {
-    const stored = new Promise<Stored>((resolve, reject) => this.#publishes.set(id, { resolve, reject }));
+  /** A message of this id is being handed over, for this room. */
+  publish(id: string, room: string): Promise<Stored> {
+    const stored = new Promise<Stored>((resolve, reject) => this.#publishes.set(id, { resolve, reject, room }));
+    this.#counts.set(room, (this.#counts.get(room) ?? 0) + 1);
     // Who does not look at it must not be ended by it.
     stored.catch(() => undefined);
     return stored;
   }
 
-  /** The message was refused when it was handed over: nobody has its promise. */
+  /** The message is settled, or was refused when it was handed over: nobody waits for it. */
   unpublish(id: string): void {
+    const room = this.#publishes.get(id)?.room;
+    if (room === undefined) return;
     this.#publishes.delete(id);
+    const left = (this.#counts.get(room) ?? 0) - 1;
+    if (left > 0) this.#counts.set(room, left);
+    else this.#counts.delete(room);
+  }
+
+  /** Whether a message of this room is not settled. */
+  hasPublishes(room: string): boolean {
+    return this.#counts.has(room);
   }
 
   settled({ id, state, offset, timeMs, error }: EntryChange): void {
@@ -78,7 +91,7 @@ export class Outcomes {
       settler.reject(error ?? new UsageError("ENTRY_SETTLED", `the message is ${state}`));
     else if (state === "cancelled") settler.reject(new UsageError("ENTRY_SETTLED", "the message was cancelled"));
     else return;
-    this.#publishes.delete(id);
+    this.unpublish(id);
   }
 
   /** The run is over: nothing answers any more. */
@@ -92,6 +105,7 @@ export class Outcomes {
     this.ended(error);
     for (const settler of [...this.#publishes.values(), ...this.#flushes]) settler.reject(error);
     this.#publishes.clear();
+    this.#counts.clear();
     this.#flushes.clear();
   }
 }

@@ -67,8 +67,8 @@ export class TokenSource {
 
   #fail(cause: unknown, use: (token: string) => void): void {
     const { clock, onFailure } = this.#options;
-    const comeback = this.#backoff.next({ retry: "after", retryAfterMs: 0 }, clock.now());
-    this.#timer = clock.setTimer(comeback.input === "refused" ? 0 : comeback.delayMs, () => this.get(use));
+    const { delayMs } = this.#backoff.next({ retry: "after", retryAfterMs: 0 }, clock.now());
+    this.#timer = clock.setTimer(delayMs, () => this.get(use));
     onFailure(cause);
   }
 }

@@ -13,15 +13,18 @@ export interface Refusal {
 
 /** What a server takes. */
 export interface UpgradeRules {
-  readonly path: string;
   readonly origins: readonly string[] | undefined;
   readonly subprotocols: readonly string[];
 }
 
+/** The path that a request names. */
+export function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "").split("?", 1)[0] ?? "";
+}
+
 /** @returns the subprotocol: the first of the client's that is spoken here; or why there is no upgrade. */
 export function judgeUpgrade(request: IncomingMessage, rules: UpgradeRules): string | Refusal {
-  const [path = "", query = ""] = (request.url ?? "").split("?", 2);
-  if (path !== rules.path) return { status: 404, message: "nothing is here" };
+  const query = (request.url ?? "").slice(pathOf(request).length + 1);
   // Before all else that is about the request: a token in a URL is to be noticed, not to work by chance.
   for (const name of new URLSearchParams(query).keys())
     if (/^(access_)?token$/i.test(name)) return { status: 400, message: "a token must not stand in a URL (AUT-2)" };
@@ -34,10 +37,8 @@ export function judgeUpgrade(request: IncomingMessage, rules: UpgradeRules): str
   return chosen ?? { status: 400, message: `offer one of these subprotocols (TRN-2): ${rules.subprotocols.join(", ")}` };
 }
 
-/** Answers with a status, and closes. */
+/** Answers with a status, and closes. The socket MUST have a listener for errors: a peer that is gone already is none of its own. */
 export function refuse(socket: Duplex, { status, message, headers }: Refusal): void {
-  // A peer that is gone already is no fault.
-  socket.on("error", () => undefined);
   const body = `${message}\n`;
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -6,16 +6,18 @@ import { closeCode, UsageError } from "../errors.ts";
 import type { Relay } from "../relay/relay.ts";
 import { jsonCodec } from "../session/json-codec.ts";
 import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
-import { relayFrameBytes } from "../wire/limits.ts";
-import { boundRequestHeader } from "./header-deadline.ts";
 import { loadWs } from "./load-ws.ts";
 import { Rounds } from "./rounds.ts";
 import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";
+import { routeUpgrades } from "./upgrade-routes.ts";
 import { WsTransport } from "./ws-transport.ts";
 
 /** How a relay is served. */
 export interface AttachOptions {
-  /** Path of the endpoint, `/` by default; an upgrade of another path gets 404, unless somebody else listens for upgrades too. */
+  /**
+   * Path of the endpoint, `/` by default; no two relays of one server have the same. An upgrade of another path gets 404. Where somebody
+   * else listens for upgrades too, it is theirs, and its connection is ended if they do not answer it within `timeoutMs`.
+   */
   readonly path?: string;
   /**
    * Origins of web pages that may connect, as `https://chat.example.org`; compared as whole strings. By default those whose host and port
@@ -24,8 +26,6 @@ export interface AttachOptions {
   readonly origins?: readonly string[];
   /** Connections at a time, 10,000 by default; a further one gets 503. */
   readonly maxConnections?: number;
-  /** Bytes of one frame, 1 MiB by default: that of the relay's limits. */
-  readonly frameBytes?: number;
   /** For the header of an upgrade request, and for a message that has begun; in ms, 10,000 by default (TRN-11). */
   readonly timeoutMs?: number;
 }
@@ -65,10 +65,10 @@ const textFactor = 8;
  * @throws UsageError DEPENDENCY_MISSING where the package `ws` is not installed; OPTION_INVALID.
  */
 export async function attachRelay(server: Server, relay: Relay, options: AttachOptions = {}): Promise<AttachedRelay> {
-  const { path = "/", origins, maxConnections = 10_000, frameBytes = relayFrameBytes, timeoutMs = 10_000 } = options;
+  const { path = "/", origins, maxConnections = 10_000, timeoutMs = 10_000 } = options;
   if (!path.startsWith("/") || path.includes("?"))
     throw new UsageError("OPTION_INVALID", `path must begin with / and hold no ?: ${path}`);
-  for (const [name, value] of Object.entries({ maxConnections, frameBytes, timeoutMs }))
+  for (const [name, value] of Object.entries({ maxConnections, timeoutMs }))
     if (!Number.isSafeInteger(value) || value < 1)
       throw new UsageError("OPTION_INVALID", `${name} must be a whole number above 0`);
 
@@ -83,22 +83,20 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
   } as const;
   const servers = new Map(
     codecs.map((codec) => {
-      const maxPayload = codec === binaryCodec ? frameBytes : textFactor * frameBytes;
+      const maxPayload = (codec === binaryCodec ? 1 : textFactor) * relay.frameBytes;
       const made = new WebSocketServer({ ...bounds, maxPayload, handleProtocols: () => codec.subprotocol });
       return [codec.subprotocol, { codec, made }];
     }),
   );
-  const rules = { path, origins, subprotocols: [...servers.keys()] };
+  const rules = { origins, subprotocols: [...servers.keys()] };
   const open = new Set<Duplex>();
   const rounds = new Rounds();
-  const header = boundRequestHeader(server, timeoutMs);
   let isAccepting = true;
 
-  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    header.upgraded(socket);
+  const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const judged = judgeUpgrade(request, rules);
     if (typeof judged !== "string") {
-      if (judged.status !== 404 || server.listenerCount("upgrade") === 1) refuse(socket, judged);
+      refuse(socket, judged);
       return;
     }
     if (!isAccepting || open.size >= maxConnections) {
@@ -120,7 +118,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
     });
   };
 
-  server.on("upgrade", upgrade);
+  const leave = routeUpgrades(server, { path, timeoutMs, take });
 
   return {
     get connections() {
@@ -130,8 +128,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
       isAccepting = false;
     },
     detach: () => {
-      header.stop();
-      server.off("upgrade", upgrade);
+      leave();
       for (const socket of open) socket.destroy();
     },
   };

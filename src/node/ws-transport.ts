@@ -37,6 +37,9 @@ export class WsTransport implements RelayTransport {
     this.#ws = ws;
     this.#socket = socket;
     this.#rounds = rounds;
+    // What ws objects to, it closes by itself (TRN-12); the close event follows. Heard from the start: a first frame may come with the
+    // request, and an error that nobody hears ends the process.
+    ws.on("error", () => this.#ended());
   }
 
   /** Bytes that wait here, and have not been given to the operating system. */
@@ -79,8 +82,6 @@ export class WsTransport implements RelayTransport {
     this.#ws.on("message", (data: Buffer, isBinary) => {
       intake.push(isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data.toString());
     });
-    // What ws objects to, it closes by itself (TRN-12); the close event follows.
-    this.#ws.on("error", () => this.#ended());
     this.#ws.once("close", () => {
       this.#ended();
       intake.end();

@@ -105,6 +105,11 @@ export class Relay {
     };
   }
 
+  /** Bytes of the longest frame that it takes, in binary form (LIM-4): a transport need not take longer messages. */
+  get frameBytes(): number {
+    return this.#config.limits.frameBytes;
+  }
+
   /** Takes a connection whose transport is open. While the relay drains it is told so, and closed. @throws UsageError CLOSED */
   accept(transport: RelayTransport, info: ConnectionInfo): RelayConnection {
     if (this.#state.type === "closed") throw new UsageError("CLOSED", "the relay is closed");

@@ -82,6 +82,11 @@ export class Backoff {
   }
 
   /** A connection, or an attempt, has ended. */
+  next(
+    verdict: EndVerdict & { readonly retry: Exclude<RetryName, "never"> },
+    now: number,
+  ): Exclude<Comeback, { input: "refused" }>;
+  next(verdict: EndVerdict, now: number): Comeback;
   next(verdict: EndVerdict, now: number): Comeback {
     const hasFailed = !this.#wasWelcome;
     this.#wasWelcome = false;

@@ -135,6 +135,33 @@ describe("a client that is closed", () => {
     }
   });
 
+  it("stays closed where its token, or its storage, comes after the close", async () => {
+    const world = new World();
+    for (const token of [
+      "ada",
+      () => "ada",
+      () => new Promise<string>((resolve) => world.clock.setTimer(20, () => resolve("ada"))),
+    ]) {
+      const [early, late] = [started(world.client("ada", { token })), started(world.client("ada", { token }))];
+      const closed = early.close();
+      await settle();
+      const alsoClosed = late.close();
+      await world.pass(300);
+      await Promise.all([closed, alsoClosed]);
+      expect([early.state, late.state, world.relay.stats().connections]).toEqual(["closed", "closed", 0]);
+    }
+  });
+
+  it("carries out the commands of one turn in their order", async () => {
+    const world = new World();
+    const ada = await inLobby(world);
+    const watch = ada.watch(["bob"]);
+    ada.unwatch(["bob"]);
+    expect(await standing(watch)).toBe("UNAVAILABLE");
+    await world.pass(100);
+    expect(world.relay.stats().watched).toBe(0);
+  });
+
   it("is known as closed after a start that waited for a token while the relay wanted one too", async () => {
     let isBanned = false;
     const world = new World({
@@ -185,6 +212,34 @@ describe("a client whose storage", () => {
     expect(await Promise.all(waiting.map(standing))).toEqual(["resolved", "resolved"]);
   });
 
+  it("is being written keeps the close waiting, until it is free for the next client", async () => {
+    const world = new World();
+    const inner = new MemoryStorage();
+    let release = (): void => undefined;
+    let gate: Promise<void> | undefined;
+    const storage: OutboxStorage = {
+      load: () => inner.load(),
+      write: async (ops) => {
+        await gate;
+        await inner.write(ops);
+      },
+    };
+    const ada = started(world.client("ada", { storage }));
+    void ada.room("lobby").join();
+    await world.pass(50);
+    gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    const { id } = ada.room("lobby").publish("kept");
+    const closing = ada.close();
+    expect(await standing(closing)).toBe("pending");
+    expect((await inner.load()).entries).toEqual([]);
+    release();
+    expect(await standing(closing)).toBe("resolved");
+    expect((await inner.load()).entries).toHaveLength(1);
+    expect(ada.room("lobby").cancel(id)).toBe(true);
+  });
+
   it("cannot be read refuses everything, and tells those who were let in before", async () => {
     const world = new World();
     const storage: OutboxStorage = { load: () => Promise.reject(new Error("held")), write: () => Promise.resolve() };
@@ -222,6 +277,36 @@ describe("a room that was left", () => {
     await world.pass(100);
     expect(await sent.stored).toMatchObject({ offset: 1 });
     expect(await later.stored).toMatchObject({ offset: 2 });
+  });
+
+  it("is forgotten once nothing of it is pending; the object that an application still has is good for another join", async () => {
+    const world = new World();
+    const ada = await inLobby(world);
+    const lobby = ada.room("lobby");
+    world.network.cut("ada");
+    world.isDown = true;
+    const { id } = lobby.publish("open");
+    void lobby.leave();
+    await world.pass(50);
+    expect(ada.room("lobby")).toBe(lobby);
+    expect(lobby.cancel(id)).toBe(true);
+    expect(ada.room("lobby")).not.toBe(lobby);
+    const hall = ada.room("hall");
+    void hall.leave();
+    const join = hall.join();
+    expect(ada.room("hall")).toBe(hall);
+    world.isDown = false;
+    await world.pass(5000);
+    expect(await standing(join)).toBe("resolved");
+    expect(ada.room("hall")).toBe(hall);
+    // Now on a connection: forgotten when the relay has answered.
+    const leaving = hall.leave();
+    expect(ada.room("hall")).toBe(hall);
+    await world.pass(100);
+    expect(await standing(leaving)).toBe("resolved");
+    expect(ada.room("hall")).not.toBe(hall);
+    await Promise.all([hall.join(), world.pass(100)]);
+    expect(await Promise.all([hall.publish("again").stored, world.pass(100)])).toMatchObject([{ offset: 1 }, undefined]);
   });
 
   it("takes what is published after a join that overtakes the leave", async () => {

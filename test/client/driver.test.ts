@@ -43,6 +43,44 @@ describe("the driver", () => {
     expect(failures).toEqual([]);
   });
 
+  it("takes a transport that throws for one that has ended, and tells why", async () => {
+    const world = new World();
+    const connect = world.network.connect("ada", () => (transport) => world.relay.accept(transport, { codec: binaryCodec }));
+    const broken = new Error("broken");
+    let isBroken = false;
+    let opened = 0;
+    const ada = started(
+      world.client("ada", {
+        connect: (url, subprotocols, events) => {
+          opened++;
+          const { send, close } = connect(url, subprotocols, events);
+          const orThrow = (call: () => void) => {
+            if (isBroken) throw broken;
+            call();
+          };
+          return { send: (data) => orThrow(() => send(data)), close: (...why) => orThrow(() => close(...why)) };
+        },
+      }),
+    );
+    void ada.room("lobby").join();
+    await world.pass(100);
+    const errors: unknown[] = [];
+    ada.on("error", ({ error }) => errors.push(error.cause));
+    isBroken = true;
+    const { stored } = ada.room("lobby").publish("once");
+    await settle();
+    expect(ada.state).toBe("waiting");
+    // It was thrown by the send, and by the close that followed.
+    expect(errors).toEqual([broken, broken]);
+    isBroken = false;
+    await world.pass(5000);
+    expect(await stored).toMatchObject({ offset: 1 });
+    expect([ada.state, opened, ada.outboxSize]).toEqual(["ready", 2, 0]);
+    isBroken = true;
+    await ada.close();
+    expect(ada.state).toBe("closed");
+  });
+
   it("takes commands from listeners, and tells what they cause in order", async () => {
     const world = new World();
     const ada = started(world.client("ada"));

@@ -1,7 +1,7 @@
 /** A relay over real sockets: upgrades (TRN-2, TRN-7, TRN-8), limits (TRN-11, TRN-12), closing (TRN-13, ERR-8), and two forms of one conversation. */
 
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { errorCodeName, UsageError } from "../../src/errors.ts";
 import { nodeClock, nodeRandom } from "../../src/node/host.ts";
@@ -19,6 +19,28 @@ const start = async (...args: Parameters<typeof startRelay>): Promise<RelayServe
 afterEach(() => {
   for (const server of open.splice(0)) server.close();
 });
+
+/** An upgrade as it stands on the wire. */
+const rawUpgrade = (path: string): string =>
+  [
+    `GET ${path} HTTP/1.1`,
+    "Host: 127.0.0.1",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol: chappe.v1",
+    "\r\n",
+  ].join("\r\n");
+
+/** A socket that asks for an upgrade. */
+const rawUpgradeTo = (port: number, path: string): Socket => {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.resume();
+  socket.write(rawUpgrade(path));
+  return socket;
+};
 
 describe("the upgrade", () => {
   test.each([
@@ -52,6 +74,7 @@ describe("the upgrade", () => {
     ["another path", 404, {}, { path: "/other" }],
     ["a token in the query", 400, {}, { path: "/?token=canary" }],
     ["an access token in the query", 400, {}, { path: "/?a=b&access_token=canary" }],
+    ["a token behind a second question mark", 400, {}, { path: "/?a=?&token=canary" }],
     ["another method", 400, {}, { method: "POST" }],
     ["another protocol", 400, { Upgrade: "h2c" }, {}],
     ["no key", 400, { "Sec-WebSocket-Key": undefined }, {}],
@@ -87,15 +110,56 @@ describe("the upgrade", () => {
   });
 
   test("an upgrade of another path is left to others who listen", async () => {
-    const { port, server } = await start();
+    const { port, server } = await start({}, { timeoutMs: 100 });
     server.on("upgrade", (request, socket) => {
       if (request.url === "/other") socket.end("HTTP/1.1 418 I'm a teapot\r\nConnection: close\r\n\r\n");
     });
     expect(await upgrade(port, {}, { path: "/other" })).toMatchObject({ status: 418 });
     expect(await upgrade(port)).toMatchObject({ status: 101 });
+    // One that none of them answers is ended, and its peer's reset disturbs nobody.
+    const left = rawUpgradeTo(port, "/nobody");
+    const reset = rawUpgradeTo(port, "/nobody");
+    await once(server, "upgrade");
+    await once(server, "upgrade");
+    reset.resetAndDestroy();
+    await once(left, "close");
+    expect(left.bytesRead).toBe(0);
+    expect(await upgrade(port)).toMatchObject({ status: 101 });
   });
 
-  test.each([{ path: "x" }, { path: "/?a" }, { maxConnections: 0 }, { frameBytes: 1.5 }, { timeoutMs: Number.NaN }])(
+  test("TRN-11: an upgrade that others have answered in time keeps its connection", async () => {
+    const { port, server } = await start({}, { timeoutMs: 20 });
+    server.on("upgrade", (_request, socket) => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n");
+      // The echo comes after the time has passed, for it is asked for then.
+      socket.pipe(socket);
+    });
+    const [socket, late] = [rawUpgradeTo(port, "/other"), connect(port, "127.0.0.1")];
+    await once(socket, "data");
+    // Opened after the other: its time passes later.
+    await once(late, "close");
+    socket.write("still here");
+    expect(String((await once(socket, "data"))[0])).toBe("still here");
+    socket.destroy();
+  });
+
+  test("relays of one server share it: each has its path, and what is no one's gets 404 once", async () => {
+    const { port, relay, server, attached } = await start({}, { path: "/a" });
+    const other = await attachRelay(server, relay, { path: "/b" });
+    expect(await upgrade(port, {}, { path: "/a" })).toMatchObject({ status: 101 });
+    expect(await upgrade(port, {}, { path: "/b" })).toMatchObject({ status: 101 });
+    expect(await upgrade(port, {}, { path: "/c" })).toMatchObject({ status: 404, body: "nothing is here\n" });
+    const twice = await attachRelay(server, relay, { path: "/b" }).catch((cause: unknown) => cause);
+    expect(twice).toMatchObject({ name: "UsageError", code: "OPTION_INVALID" });
+    attached.detach();
+    expect(await upgrade(port, {}, { path: "/a" })).toMatchObject({ status: 404 });
+    expect(await upgrade(port, {}, { path: "/b" })).toMatchObject({ status: 101 });
+    other.detach();
+    other.detach();
+    expect(server.listenerCount("upgrade")).toBe(0);
+  });
+
+  test.each([{ path: "x" }, { path: "/?a" }, { maxConnections: 0 }, { maxConnections: 1.5 }, { timeoutMs: Number.NaN }])(
     "%j is OPTION_INVALID",
     async (options) => {
       const error = await attachRelay({} as never, {} as never, options).catch((cause: unknown) => cause);
@@ -205,6 +269,17 @@ describe("what is wrong ends the connection", () => {
     expect((await peer.closed).code).toBe(1009);
   });
 
+  test("TRN-12: that length is the relay's own limit", async () => {
+    const { url } = await start({ limits: { frameBytes: 20_000, contentBytes: 10_000 } });
+    const [within, beyond] = [await Peer.open(url), await Peer.open(url)];
+    within.hello("ada");
+    expect(await within.next("welcome")).toMatchObject({ limits: { frameBytes: 20_000 } });
+    within.raw(new Uint8Array(20_000));
+    expect(await within.next("error")).toMatchObject({ code: ErrorCode.TAG_INVALID });
+    beyond.raw(new Uint8Array(20_001));
+    expect((await beyond.closed).code).toBe(1009);
+  });
+
   test("text that is not UTF-8", async () => {
     const { url } = await start();
     const peer = await Peer.open(url, "json");
@@ -230,6 +305,18 @@ describe("what is wrong ends the connection", () => {
     const { port } = await start({}, { timeoutMs: 20 });
     const socket = connect(port, "127.0.0.1");
     socket.write("GET / HTTP/1.1\r\nHost: ");
+    await once(socket, "close");
+  });
+
+  test("what ws objects to is no error of the process, also where the relay takes no connection", async () => {
+    const { port, relay } = await start();
+    relay.close();
+    const socket = connect(port, "127.0.0.1");
+    // A reset is as good as an end here.
+    socket.on("error", () => undefined);
+    // No frame: reserved bits are set, and the opcode is unknown.
+    socket.write(Buffer.concat([Buffer.from(rawUpgrade("/")), Buffer.of(0xff, 0x00)]));
+    socket.resume();
     await once(socket, "close");
   });
 

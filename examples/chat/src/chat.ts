@@ -111,6 +111,7 @@ export class Chat {
   leave(name: string): void {
     this.rooms.delete(name);
     this.people.left(name);
+    this.#watch();
     void this.#client.room(name).leave();
     this.#changed();
   }
@@ -348,9 +349,10 @@ export class Chat {
   }
 
   #watch(): void {
-    const users = this.people.takeUnwatched(this.user);
+    const { watch, unwatch } = this.people.takeWatchChanges(this.user);
+    if (unwatch.length > 0) this.#client.unwatch(unwatch);
     // The answer also comes as an event; where the connection ends before it, the client asks again by itself.
-    if (users.length > 0) this.#client.watch(users).catch(() => undefined);
+    if (watch.length > 0) this.#client.watch(watch).catch(() => undefined);
   }
 
   #note(id: string, what: string): void {

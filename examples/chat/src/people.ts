@@ -64,13 +64,26 @@ export class People {
     for (const mark of marks) this.#presence.set(mark.user, mark);
   }
 
-  /** Users of all rooms that are to be watched and are not yet; they count as watched from now on. */
-  takeUnwatched(self: string | undefined): string[] {
-    const wanted = [...this.#rosters.values()].flatMap(({ here }) => [...here]);
-    const fresh = [...new Set(wanted)].filter((user) => user !== self && user !== "" && !this.#watched.has(user));
-    const taken = fresh.slice(0, Math.max(0, maxWatched - this.#watched.size));
-    for (const user of taken) this.#watched.add(user);
-    return taken;
+  /**
+   * Whom to watch from now on, and whom no more; both count as done. Watched are the members of all rooms, and, as long as there is place,
+   * those who were there lately: the page tells when they were last seen.
+   */
+  takeWatchChanges(self: string | undefined): { watch: string[]; unwatch: string[] } {
+    const rosters = [...this.#rosters.values()];
+    const here = new Set(rosters.flatMap((roster) => [...roster.here]));
+    const gone = new Set(rosters.flatMap((roster) => [...roster.gone]));
+    const fresh = [...here].filter((user) => user !== self && user !== "" && !this.#watched.has(user));
+    const unwatch = [...this.#watched].filter((user) => !here.has(user) && !gone.has(user));
+    const lacking = fresh.length - (maxWatched - this.#watched.size + unwatch.length);
+    const goneOnly = [...this.#watched].filter((user) => !here.has(user) && gone.has(user));
+    unwatch.push(...goneOnly.slice(0, Math.max(0, lacking)));
+    for (const user of unwatch) {
+      this.#watched.delete(user);
+      this.#presence.delete(user);
+    }
+    const watch = fresh.slice(0, maxWatched - this.#watched.size);
+    for (const user of watch) this.#watched.add(user);
+    return { watch, unwatch };
   }
 
   /** Members by name, those who were here lately, and how many there are. */

@@ -57,6 +57,10 @@ export interface Reaction {
 
 /** Shown at most; the oldest are forgotten first, and can be loaded again. */
 const maxItems = 1000;
+/** Lines of the page itself; the oldest are forgotten first. */
+const maxNotices = 100;
+/** Messages of which changes are known, also of those that are not shown and may be loaded; and reactions to one message. */
+const maxChanges = 2 * maxItems;
 
 /** The text of a content; what is not text is named, never interpreted. */
 export function textOf(content: MessageContent | undefined): string {
@@ -170,6 +174,7 @@ export class Timeline {
     if (kind === "reaction" && target !== undefined) {
       const reactions = this.#reactions.get(target) ?? new Map<string, Reaction>();
       reactions.set(id, { id, sender, text: textOf(message.content).slice(0, 16) });
+      forget(reactions, maxChanges);
       this.#reactions.set(target, reactions);
     }
     // The tombstone of an edit or a reaction is about another message, and says nothing of its own.
@@ -204,14 +209,17 @@ export class Timeline {
   notice(key: string, text: string, offset: number, details: { tone?: Notice["tone"]; missing?: Range } = {}): void {
     const { tone = "plain", missing } = details;
     this.#notices.set(key, { type: "notice", key, tone, text, missing, era: this.era, offset, order: this.#order++ });
+    forget(this.#notices, maxNotices);
   }
 
   removeNotice(key: string): void {
     this.#notices.delete(key);
   }
 
-  /** Forgets the oldest messages above the bound. */
+  /** Forgets the oldest messages above the bound, and the oldest changes of messages that are not shown. */
   trim(): void {
+    const isShown = (id: string) => this.#items.has(id);
+    for (const changes of [this.#edits, this.#reactions, this.#redacted]) forget(changes, maxChanges, isShown);
     if (this.#items.size <= maxItems) return;
     const oldest = this.rows().filter((row): row is Item => row.type === "message" && row.era > 0);
     for (const item of oldest.slice(0, this.#items.size - maxItems)) {
@@ -253,10 +261,24 @@ export class Timeline {
     this.#redacted.add(target);
     this.#edits.delete(target);
     for (const [message, edit] of this.#edits) if (edit.id === target) this.#edits.delete(message);
+    for (const reactions of this.#reactions.values()) reactions.delete(target);
     const item = this.#items.get(target);
     if (item === undefined) return;
     item.deleted = true;
     item.text = "";
+  }
+}
+
+/** Forgets the oldest above the bound, of those that are not kept. */
+function forget(
+  from: { readonly size: number; keys(): Iterable<string>; delete(key: string): boolean },
+  most: number,
+  isKept: (key: string) => boolean = () => false,
+): void {
+  if (from.size <= most) return;
+  for (const key of from.keys()) {
+    if (!isKept(key)) from.delete(key);
+    if (from.size <= most) return;
   }
 }
 

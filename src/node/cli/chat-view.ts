@@ -10,6 +10,9 @@ export class ChatView {
   /** Own messages that were handed over, by id: their numbers on the screen, and their offsets once they are stored. */
   readonly #own = new Map<string, { readonly number: number; offset: number }>();
   #numbers = 0;
+  /** Who is in the room, as far as the relay tells it, and how many there are (MBR). */
+  #members = new Set<string>();
+  #count = 0;
   /** The highest number that was told, by user and mark. */
   readonly #told = new Map<string, number>();
 
@@ -38,6 +41,8 @@ export class ChatView {
 
   joined({ room, verdict, missing, members, count, durability }: JoinedRoom): void {
     if (room !== this.#room) return;
+    this.#members = new Set(members.map(({ user }) => user));
+    this.#count = count;
     const names = members.map(({ user, profile }) => printable(profile?.displayName || user));
     const who = names.length > 0 ? `: ${names.join(", ")}` : "";
     if (verdict === "reset") this.#note("the room's log began anew: messages before this are gone from the relay");
@@ -71,10 +76,23 @@ export class ChatView {
     }
   }
 
-  members({ room, entered, exited }: ClientEvents["members"]): void {
+  members({ room, count, entered, exited }: ClientEvents["members"]): void {
     if (room !== this.#room) return;
-    for (const { user, profile } of entered) this.#note(`${printable(profile?.displayName || user)} has come`);
-    for (const user of exited) this.#note(`${printable(user)} has gone`);
+    this.#count = count;
+    for (const { user, profile } of entered) {
+      this.#members.add(user);
+      this.#note(`${printable(profile?.displayName || user)} has come`);
+    }
+    for (const user of exited) {
+      this.#members.delete(user);
+      this.#note(`${printable(user)} has gone`);
+    }
+  }
+
+  /** Who is there now. The relay does not name all members of a large room. */
+  who(): string {
+    const more = this.#count - this.#members.size;
+    return [...this.#members, ...(more > 0 ? [`${more} more`] : [])].join(", ") || "nobody";
   }
 
   gap({ room, first, last }: ClientEvents["gap"]): void {

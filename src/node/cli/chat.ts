@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { Client } from "../../client/client.ts";
+import { isLoopback } from "../../client/loopback.ts";
 import { MemoryStorage } from "../../client/storage.ts";
 import type { WebSocketConstructor } from "../../client/transport.ts";
 import { ProtocolError, UsageError } from "../../errors.ts";
@@ -10,7 +11,6 @@ import { loadWs } from "../load-ws.ts";
 import { ChatView } from "./chat-view.ts";
 import type { Command, Given } from "./command.ts";
 import { CliError, type Io, printable, systemReason } from "./io.ts";
-import { isLoopback } from "./serve.ts";
 import { type Terminal, terminalOf } from "./terminal.ts";
 
 export const chat: Command = {
@@ -46,8 +46,7 @@ export const chat: Command = {
     const token = tokenOf(given, io, url);
     const { WebSocket } = await loadWs();
     const client = new Client({
-      // Whether the token may go there has been asked above.
-      insecure: "allow",
+      insecure: given.has("insecure") ? "allow" : "refuse",
       url,
       token,
       webSocket: WebSocket as unknown as WebSocketConstructor,
@@ -140,7 +139,7 @@ function talk(
   terminal.onEnd(() => void end(0));
   terminal.onLine((line) => {
     terminal.forgetEntered();
-    if (line === "/who") view.note(room.joined === undefined ? "not in the room" : namesOf(room.joined.members));
+    if (line === "/who") view.note(room.joined === undefined ? "not in the room" : view.who());
     else if (/^\/[^/]/.test(line)) view.note(`there is no ${line}: /who, and Ctrl-D to end`);
     else if (line.trim() !== "") {
       const text = line.replace(/^\/\//, "/");
@@ -155,10 +154,6 @@ function talk(
   client.setPresence({ state: "online", activity: "viewing" });
   client.start();
   terminal.prompt("> ");
-}
-
-function namesOf(members: readonly { readonly user: string }[]): string {
-  return members.map(({ user }) => user).join(", ") || "nobody";
 }
 
 /** @throws CliError where there is none, or where it would be readable on the way (TRN-10). */

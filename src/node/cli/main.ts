@@ -11,4 +11,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(2);
 });
 
+// A log that nobody reads any more is no reason for a relay to end. What cannot be said here can be said nowhere.
+process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") process.exit(2);
+});
+
 process.exitCode = await run(process.argv.slice(2), process);

@@ -2,6 +2,7 @@
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { isLoopback } from "../../client/loopback.ts";
 import { MemoryBroker } from "../../relay/memory-broker.ts";
 import { Relay } from "../../relay/relay.ts";
 import { nodeClock, nodeRandom } from "../host.ts";
@@ -114,11 +115,6 @@ function originOf(text: string): string {
     // Told below.
   }
   throw new CliError(`--origin is '${text}': an origin is expected, as https://chat.example.org`);
-}
-
-/** Whether an address is reached from this machine alone. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
 function listen(server: Server, host: string, port: number): Promise<AddressInfo> {

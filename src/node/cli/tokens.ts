@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { ProtocolError } from "../../errors.ts";
 import type { Credentials, Principal } from "../../relay/options.ts";
+import { createFrame, encodeFrame } from "../../wire/codec.ts";
 import { CliError, systemReason } from "./io.ts";
 
 export type Authenticate = (credentials: Credentials) => Principal;
@@ -44,7 +45,8 @@ export function tokensOf(file: string): Authenticate {
     const principal = principalOf(entry);
     if (token === "" || principal === undefined)
       throw new CliError(
-        `${file}: entry ${index + 1} must be "token": "user", or "token": {"user": …, "displayName": …, "avatarUri": …}`,
+        `${file}: entry ${index + 1} must be "token": "user", or "token": {"user": …, "displayName": …, "avatarUri": …}, ` +
+          "with at most 256, 256 and 2048 bytes",
       );
     users.set(hash(token), principal);
   }
@@ -63,7 +65,19 @@ function principalOf(entry: unknown): Principal | undefined {
     return undefined;
   if (displayName !== undefined && typeof displayName !== "string") return undefined;
   if (avatarUri !== undefined && typeof avatarUri !== "string") return undefined;
-  return { user, profile: { displayName: displayName ?? user, ...(avatarUri !== undefined && { avatarUri }) } };
+  const profile = { displayName: displayName ?? user, ...(avatarUri !== undefined && { avatarUri }) };
+  return isSayable(user, profile) ? { user, profile } : undefined;
+}
+
+/** Whether frames can say it: told when the file is read, not to the user whose connections would fail for it. */
+function isSayable(sender: string, profile: NonNullable<Principal["profile"]>): boolean {
+  try {
+    encodeFrame(createFrame("chat", { room: 1, offset: 1n, sender, profile, id: new Uint8Array(16).fill(1) }));
+    return true;
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
+  }
 }
 
 function hash(token: string): string {

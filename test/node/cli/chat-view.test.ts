@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { ChatView } from "../../../src/node/cli/chat-view.ts";
-import type { Message } from "../../../src/session/client-events.ts";
+import type { JoinedRoom, Message } from "../../../src/session/client-events.ts";
 
 function view(): { view: ChatView; lines: string[] } {
   const lines: string[] = [];
@@ -71,6 +71,37 @@ test("one line for each kind; unknown kinds, other rooms and the own echo say no
     "-- message 1 was deleted",
     "the service: (3 bytes of image/png)",
   ]);
+});
+
+test("who is there is who came and has not gone, and how many the relay does not name", () => {
+  const { view: chat } = view();
+  expect(chat.who()).toBe("nobody");
+  const member = (user: string) => ({ user, profile: undefined });
+  const joined: JoinedRoom = {
+    room: "lobby",
+    verdict: "fresh",
+    epoch: 1,
+    start: 1,
+    head: 0,
+    firstRetained: 1,
+    missing: undefined,
+    durability: "memory",
+    rights: new Set(),
+    receipts: "all",
+    roster: "all",
+    members: [member("ada"), member("bob")],
+    count: 2,
+    read: 0,
+    marks: [],
+  };
+  chat.joined(joined);
+  chat.members({ room: "lobby", count: 2, entered: [member("eve")], exited: ["bob"] });
+  chat.members({ room: "other", count: 9, entered: [member("mallory")], exited: ["ada"] });
+  expect(chat.who()).toBe("ada, eve");
+  chat.members({ room: "lobby", count: 7, entered: [], exited: [] });
+  expect(chat.who()).toBe("ada, eve, 5 more");
+  chat.joined({ ...joined, members: [member("ada")], count: 1 });
+  expect(chat.who()).toBe("ada");
 });
 
 test("text and names of peers stay on their line", () => {

@@ -68,6 +68,19 @@ describe("serve", () => {
     expect(relay.stdout + relay.stderr).not.toContain("canary");
   });
 
+  test("goes on where nobody reads its log any more", async () => {
+    const { relay, url } = await serve("--dev", "--log", "debug");
+    relay.child.stderr?.destroy();
+    for (const user of ["ada", "bob", "eve"]) {
+      const peer = await Peer.open(url);
+      peer.hello(user);
+      expect(await peer.next("welcome")).toMatchObject({ user });
+      peer.ws.terminate();
+    }
+    relay.kill("SIGTERM");
+    expect(await relay.ended).toEqual({ code: 0, signal: null });
+  });
+
   test("under --dev takes pages of this machine and port alone", async () => {
     const { url } = await serve("--dev");
     const { port } = new URL(url);
@@ -126,6 +139,9 @@ describe("serve", () => {
     ['{"canary": 5}', "entry 1 must be"],
     ['{"a": "ada", "canary": {"user": "", "displayName": "x"}}', "entry 2 must be"],
     ['{"canary": {"user": "ada", "admin": true}}', "entry 1 must be"],
+    [`{"canary": {"user": "ada", "displayName": "${"x".repeat(257)}"}}`, "entry 1 must be"],
+    [`{"canary": {"user": "ada", "avatarUri": "${"x".repeat(2049)}"}}`, "entry 1 must be"],
+    ['{"canary": "\\ud800"}', "entry 1 must be"],
   ])("a file of tokens that holds %s is refused, without a word of it", async (text, problem) => {
     const file = temporary("tokens.json", text);
     const { code, stderr } = await cli(["serve", "--tokens", file]);
