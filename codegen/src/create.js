@@ -1,0 +1,80 @@
+// @ts-check
+/** Prints the maker of a message: what `create` of protobuf-es gives, without its descriptors. */
+
+import { hasPrototype, isImplicit, part, zeroOf } from "./fields.js";
+import { messageName } from "./names.js";
+
+/** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
+/** @import { Context } from "./file.js" */
+/** @import { Printable } from "@bufbuild/protoplugin" */
+
+/** @param {Context} context @param {DescMessage} message */
+export function printCreate(context, message) {
+  const { f, type, init } = context;
+  const name = messageName(message);
+  const shape = type(message);
+  f.print`/** A \`${message.typeName}\` with these fields, and zero values in the others. Nothing is checked. */`;
+  f.print`export function create${name}(init: ${init(message)} = {}): ${shape} {`;
+  f.print`  if (init.$typeName !== undefined) return init as ${shape};`;
+  const always = message.members.filter((member) => !isOptional(member));
+  const object = hasPrototype(message) ? part`Object.assign(Object.create(defaults${name}), ` : "";
+  f.print`  const message: ${shape} = ${object}{`;
+  f.print`    $typeName: ${JSON.stringify(message.typeName)},`;
+  for (const member of always) f.print`    ${member.localName}: ${initial(context, message, member)},`;
+  f.print`  }${hasPrototype(message) ? ")" : ""};`;
+  for (const member of message.members) {
+    if (!isOptional(member)) continue;
+    const value = `init.${member.localName}`;
+    const made = isMade(context, member) ? part`${context.create(member.message)}(${value})` : value;
+    f.print`  if (${value} != null) message.${member.localName} = ${made};`;
+  }
+  f.print`  return message;`;
+  f.print`}\n`;
+  for (const oneof of message.oneofs) printOneof(context, message, oneof);
+}
+
+/** @param {DescField | DescOneof} member @returns {member is DescField} */
+function isOptional(member) {
+  return member.kind === "field" && member.fieldKind !== "list" && member.fieldKind !== "map" && !isImplicit(member);
+}
+
+/**
+ * Whether values of the field are messages that are made from what is given for them.
+ * @param {Context} context @param {DescField} field @returns {field is DescField & { message: DescMessage }}
+ */
+function isMade({ isLocal }, field) {
+  return field.message !== undefined && !isLocal(field);
+}
+
+/** @param {Context} context @param {DescMessage} message @param {DescField | DescOneof} member @returns {Printable} */
+function initial(context, message, member) {
+  const value = `init.${member.localName}`;
+  if (member.kind === "oneof") return `create${messageName(message)}_${member.localName}(${value})`;
+  if (member.fieldKind === "list") {
+    return isMade(context, member)
+      ? part`${value}?.map((item) => ${context.create(member.message)}(item)) ?? []`
+      : `${value} ?? []`;
+  }
+  if (member.fieldKind === "map") {
+    if (!isMade(context, member)) return `${value} ?? {}`;
+    return part`${context.runtime("mapEntries")}(${value} ?? {}, ${context.create(member.message)})`;
+  }
+  return part`${value} ?? ${zeroOf(context, member)}`;
+}
+
+/** @param {Context} context @param {DescMessage} message @param {DescOneof} oneof */
+function printOneof(context, message, oneof) {
+  const { f, init, type } = context;
+  const result = part`${type(message)}["${oneof.localName}"]`;
+  f.print`function create${messageName(message)}_${oneof.localName}(o: ${init(message)}["${oneof.localName}"]): ${result} {`;
+  f.print`  switch (o?.case) {`;
+  for (const field of oneof.fields) {
+    const label = JSON.stringify(field.localName);
+    const value = isMade(context, field) ? part`${context.create(field.message)}(o.value)` : "o.value";
+    f.print`    case ${label}:`;
+    f.print`      return { case: ${label}, value: ${value} };`;
+  }
+  f.print`  }`;
+  f.print`  return { case: undefined };`;
+  f.print`}\n`;
+}

@@ -1,0 +1,273 @@
+// @ts-check
+/**
+ * Prints the reader of a message: values go into local variables, and at the end into one object, so that all messages of a type have
+ * one hidden class. What has a tag that is not that of a field, wire type included, is unknown.
+ */
+
+import { ScalarType } from "@bufbuild/protobuf";
+import { describe } from "./encode.js";
+import { hasPrototype, isImplicit, part, tagOf, wireValue, zeroOf } from "./fields.js";
+import { messageName, variable } from "./names.js";
+import { runtimeNames, scalars } from "./types.js";
+
+/** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
+/** @import { Context } from "./file.js" */
+/** @import { Printable } from "@bufbuild/protoplugin" */
+
+/** @param {Context} context @param {DescMessage} message @param {"export " | ""} exported */
+export function printRead(context, message, exported) {
+  const { f, runtime, type } = context;
+  const name = messageName(message);
+  const shape = type(message);
+  const members = message.members;
+  printConstants(context, message);
+  f.print`/** Reads a \`${message.typeName}\` that ends at \`end\`, into \`m\` where that is given (which is used up). */`;
+  f.print`${exported}function take${name}(r: ${runtime("Reader", true)}, end: number, m?: ${shape}): ${shape} {`;
+  for (const member of members) f.print`  ${declare(context, message, member)}`;
+  f.print`  let $unknown: ${shape}["$unknown"];`;
+  f.print`  if (m !== undefined) {`;
+  for (const member of members) f.print`    ${resume(message, member)}`;
+  f.print`    $unknown = m.$unknown;`;
+  f.print`  }`;
+  f.print`  const outer = ${runtime("enter")}(r, end, ${String(memoryOf(message))});`;
+  if (context.isEncoded(message)) f.print`  const start = r.pos;`;
+  const hasNames = message.fields.length > 0;
+  const pad = hasNames ? "    " : "  ";
+  if (hasNames) {
+    f.print`  let tag = 0;`;
+    f.print`  try {`;
+  }
+  f.print(pad, "while (r.pos < end) {");
+  if (hasNames) {
+    f.print`      tag = 0;`;
+    f.print`      tag = ${runtime("readTag")}(r);`;
+    f.print`      switch (tag) {`;
+    for (const field of message.fields) printCases(context, message, field);
+    f.print`        default:`;
+    f.print`          $unknown = ${runtime("readUnknown")}(r, tag, $unknown);`;
+    f.print`      }`;
+  } else {
+    f.print`    $unknown = ${runtime("readUnknown")}(r, ${runtime("readTag")}(r), $unknown);`;
+  }
+  f.print(pad, "}");
+  f.print(pad, runtime("leave"), "(r, outer);");
+  if (hasNames) {
+    f.print`  } catch (error) {`;
+    f.print`    throw ${runtime("within")}(error, tag, names${name});`;
+    f.print`  }`;
+  }
+  printResult(context, message);
+  f.print`}\n`;
+  for (const field of message.fields) if (field.fieldKind === "map") printEntry(context, message, field);
+}
+
+/** @param {Context} context @param {DescMessage} message */
+function printConstants(context, message) {
+  const { f } = context;
+  const name = messageName(message);
+  if (message.fields.length > 0) {
+    const names = message.fields.map((field) => `${field.number}: ${JSON.stringify(field.name)}`);
+    f.print`const names${name} = { ${names.join(", ")} };\n`;
+  }
+  if (hasPrototype(message)) {
+    f.print`/** Values of fields that are not set: protobuf-es finds them on the prototype. */`;
+    f.print`const defaults${name} = {`;
+    for (const member of message.members) {
+      if (member.kind === "oneof" || (member.fieldKind !== "scalar" && member.fieldKind !== "enum")) continue;
+      f.print`  ${member.localName}: ${zeroOf(context, member, true)},`;
+    }
+    f.print`};\n`;
+  }
+  for (const field of message.fields) {
+    if (!isClosed(field)) continue;
+    f.print`const values${name}_${field.localName} = [${field.enum?.values.map(({ number }) => number).join(", ") ?? ""}];\n`;
+  }
+}
+
+/** Whether a value that its enum does not have is an unknown field. @param {DescField} field */
+function isClosed(field) {
+  return field.fieldKind === "enum" && !field.enum.open;
+}
+
+/** Whether the object has a property for it in any case. @param {DescField | DescOneof} member */
+function isConstant(member) {
+  return member.kind === "oneof" || member.fieldKind === "list" || member.fieldKind === "map" || isImplicit(member);
+}
+
+/** @param {Context} context @param {DescMessage} message @param {DescField | DescOneof} member @returns {Printable} */
+function declare(context, message, member) {
+  const shape = context.type(message);
+  const local = variable(member, runtimeNames);
+  const typed = part`${shape}["${member.localName}"]`;
+  if (member.kind === "oneof") return part`let ${local}: ${typed} | undefined;`;
+  if (member.fieldKind === "list") return part`let ${local}: ${typed} = [];`;
+  if (member.fieldKind === "map") return part`let ${local}: ${typed} = {};`;
+  if (!isImplicit(member)) return part`let ${local}: ${typed} | undefined;`;
+  const zero = zeroOf(context, member);
+  if (member.fieldKind === "enum") return part`let ${local} = ${zero} as ${typed};`;
+  return part`let ${local}: ${typed} = ${zero};`;
+}
+
+/** @param {DescMessage} message @param {DescField | DescOneof} member */
+function resume(message, member) {
+  const local = variable(member, runtimeNames);
+  const value = `m.${member.localName}`;
+  const isOwn = !isConstant(member) && hasPrototype(message) && member.kind === "field" && member.fieldKind !== "message";
+  if (isOwn) return `if (Object.hasOwn(m, ${JSON.stringify(member.localName)})) ${local} = ${value};`;
+  return `${local} = ${value};`;
+}
+
+/** @param {Context} context @param {DescMessage} message @param {DescField} field */
+function printCases(context, message, field) {
+  const { f, runtime } = context;
+  const shape = context.type(message);
+  const local = variable(field.oneof ?? field, runtimeNames);
+  const scalar =
+    field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar") ? field.scalar : undefined;
+  f.print`        // ${describe(field)}`;
+  if (field.fieldKind === "map") {
+    f.print`        case ${tagOf(field.number, 2)}:`;
+    f.print`          take${messageName(message)}_${field.localName}(r, ${runtime("readLength")}(r), ${local});`;
+    f.print`          break;`;
+    return;
+  }
+  if (field.fieldKind === "list") {
+    const { wire, packable, memory, read } = wireValue(context, field, scalar, part`${shape}["${field.localName}"][number]`);
+    printCase(context, field, wire, [
+      part`${runtime("payElement")}(r, ${String(memory)});`,
+      part`${local}.push(${read(undefined)});`,
+    ]);
+    if (!packable) return;
+    f.print`        case ${tagOf(field.number, 2)}: {`;
+    const size = { 0: 0, 1: 8, 5: 4 }[/** @type {0 | 1 | 5} */ (wire)];
+    f.print`          const outer = ${runtime("beginPacked")}(r, ${String(size)}, ${String(memory)});`;
+    f.print`          while (r.pos < r.end) ${local}.push(${read(undefined)});`;
+    f.print`          ${runtime("endPacked")}(r, outer);`;
+    f.print`          break;`;
+    f.print`        }`;
+    return;
+  }
+  const cast = field.oneof === undefined ? part`NonNullable<${shape}["${field.localName}"]>` : undefined;
+  const { wire, read } = wireValue(context, field, scalar, cast);
+  const { oneof } = field;
+  const label = JSON.stringify(field.localName);
+  /** @type {(value: Printable) => Printable} */
+  const assign = (value) =>
+    oneof === undefined
+      ? part`${local} = ${value};`
+      : part`${local} = { case: ${label}, value: ${value} }${field.fieldKind === "enum" ? part` as ${shape}["${oneof.localName}"]` : ""};`;
+  if (isClosed(field)) {
+    f.print`        case ${tagOf(field.number, wire)}: {`;
+    f.print`          const start = r.pos;`;
+    f.print`          const value = ${read(undefined)};`;
+    f.print`          if (values${messageName(message)}_${field.localName}.includes(value)) ${assign("value")}`;
+    f.print`          else $unknown = ${runtime("keep")}(r, tag, start, $unknown);`;
+    f.print`          break;`;
+    f.print`        }`;
+    return;
+  }
+  const earlier = oneof === undefined ? local : part`${local}?.case === ${label} ? ${local}.value : undefined`;
+  printCase(context, field, wire, [assign(read(field.fieldKind === "message" ? earlier : undefined))]);
+}
+
+/** @param {Context} context @param {DescField} field @param {number} wire @param {readonly Printable[]} lines */
+function printCase({ f, runtime }, field, wire, lines) {
+  const isGroup = wire === 3;
+  f.print`        case ${tagOf(field.number, wire)}:${isGroup ? " {" : ""}`;
+  if (isGroup) f.print`          const end_ = ${runtime("findGroupEnd")}(r, tag);`;
+  for (const line of lines) f.print("          ", line);
+  if (isGroup) f.print`          ${runtime("readTag")}(r);`;
+  f.print`          break;`;
+  if (isGroup) f.print`        }`;
+}
+
+/** @param {Context} context @param {DescMessage} message */
+function printResult({ f, type, runtime, isEncoded }, message) {
+  const name = messageName(message);
+  const shape = type(message);
+  const constant = message.members.filter(isConstant);
+  const literal = constant.map((member) => {
+    const local = variable(member, runtimeNames);
+    if (member.kind === "oneof") return `${member.localName}: ${local} ?? { case: undefined }`;
+    return local === member.localName ? local : `${member.localName}: ${local}`;
+  });
+  const object = `{ ${[`$typeName: ${JSON.stringify(message.typeName)}`, ...literal].join(", ")} }`;
+  const made = hasPrototype(message) ? `Object.assign(Object.create(defaults${name}), ${object})` : object;
+  f.print`  const message: ${shape} = ${made};`;
+  for (const member of message.members) {
+    if (isConstant(member)) continue;
+    const local = variable(member, runtimeNames);
+    f.print`  if (${local} !== undefined) message.${member.localName} = ${local};`;
+  }
+  f.print`  if ($unknown !== undefined) message.$unknown = $unknown;`;
+  if (isEncoded(message)) f.print`  if (r.raw) ${runtime("keepEncoded")}(r, message, start, m);`;
+  f.print`  return message;`;
+}
+
+/**
+ * What an object of this message takes of the heap before anything is in it, in bytes (estimated for 64-bit engines): its header and
+ * properties, the objects of its oneofs, lists and maps, and its bigints.
+ * @param {DescMessage} message
+ */
+function memoryOf(message) {
+  let bytes = 32;
+  for (const member of message.members) {
+    bytes += 8;
+    if (member.kind === "oneof") bytes += 40;
+    else if (member.fieldKind === "list") bytes += 32;
+    else if (member.fieldKind === "map") bytes += 56;
+    else if (member.fieldKind === "scalar" && scalars[member.scalar].type === "bigint") bytes += 24;
+  }
+  return bytes;
+}
+
+/** The reader of an entry of a map. @param {Context} context @param {DescMessage} message @param {DescField & { fieldKind: "map" }} field */
+function printEntry(context, message, field) {
+  const { f, runtime, type } = context;
+  const name = `${messageName(message)}_${field.localName}`;
+  const shape = type(message);
+  const key = scalars[field.mapKey];
+  const element = part`${shape}["${field.localName}"][string]`;
+  const value = wireValue(context, field, field.mapKind === "scalar" ? field.scalar : undefined, element);
+  const keyReader = field.mapKey === ScalarType.STRING && !field.utf8Validation ? "readLenientText" : `read${key.name}`;
+  f.print`/** Reads an entry of \`${message.typeName}.${field.name}\`. */`;
+  f.print`function take${name}(r: ${runtime("Reader", true)}, end: number, into: ${shape}["${field.localName}"]): void {`;
+  f.print`  let key: ${key.type} = ${key.zero};`;
+  f.print`  let value: ${element} | undefined;`;
+  f.print`  const outer = ${runtime("enter")}(r, end, 64);`;
+  f.print`  let tag = 0;`;
+  f.print`  try {`;
+  f.print`    while (r.pos < end) {`;
+  f.print`      tag = 0;`;
+  f.print`      tag = ${runtime("readTag")}(r);`;
+  f.print`      switch (tag) {`;
+  f.print`        case ${tagOf(1, key.wire)}:`;
+  f.print`          key = ${runtime(keyReader)}(r);`;
+  f.print`          break;`;
+  f.print`        case ${tagOf(2, value.wire)}:`;
+  f.print`          value = ${value.read(field.mapKind === "message" ? "value" : undefined)};`;
+  f.print`          break;`;
+  f.print`        default:`;
+  f.print`          ${runtime("skip")}(r, tag);`;
+  f.print`      }`;
+  f.print`    }`;
+  f.print`    ${runtime("leave")}(r, outer);`;
+  f.print`  } catch (error) {`;
+  f.print`    throw ${runtime("within")}(error, tag, ${runtime("entryNames")});`;
+  f.print`  }`;
+  f.print`  ${runtime("setEntry")}(into, ${key.type === "string" ? "key" : "String(key)"}, value ?? ${zeroOfEntry(context, field)});`;
+  f.print`}\n`;
+}
+
+/** @param {Context} context @param {DescField & { fieldKind: "map" }} field @returns {Printable} */
+function zeroOfEntry({ runtime, codec }, field) {
+  switch (field.mapKind) {
+    case "message":
+      if (field.message.typeName === "google.protobuf.Struct") return "{}";
+      return part`${runtime("fromBytes")}(${runtime("noBytes")}, ${codec("take", field.message)})`;
+    case "enum":
+      return String(field.enum.values[0]?.number ?? 0);
+    default:
+      return field.scalar === ScalarType.BYTES ? runtime("noBytes") : scalars[field.scalar].zero;
+  }
+}

@@ -1,0 +1,115 @@
+// @ts-check
+/** One `_codec.ts`: the codecs of every message of a `.proto` file, and of the well-known types that it uses. */
+
+import { nestedTypes } from "@bufbuild/protobuf/reflect";
+import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
+import { printCreate } from "./create.js";
+import { printRead } from "./decode.js";
+import { printWrite } from "./encode.js";
+import { part } from "./fields.js";
+import { codecPath, messageName } from "./names.js";
+
+/** @import { DescField, DescFile, DescMessage } from "@bufbuild/protobuf" */
+/** @import { GeneratedFile, Printable, Schema } from "@bufbuild/protoplugin" */
+
+/**
+ * What the printing of a message needs to know of its surroundings.
+ * @typedef {object} Context
+ * @property {GeneratedFile} f
+ * @property {(name: string, typeOnly?: boolean) => Printable} runtime a name of the runtime
+ * @property {(verb: "take" | "put", message: DescMessage) => Printable} codec a function for that message, wherever it stands
+ * @property {(message: DescMessage) => Printable} type the type of a message
+ * @property {(message: DescMessage) => Printable} init the type of what a message is made from
+ * @property {(message: DescMessage) => Printable} create a function that makes it
+ * @property {(field: DescField) => boolean} isLocal whether protobuf-es has another value than a message in this field: JSON, or a scalar
+ * @property {"all" | "safe"} integers
+ * @property {(message: DescMessage) => boolean} isEncoded whether the message may carry its encoding
+ */
+
+/** @param {Schema<import("./plugin.js").Options>} schema @param {DescFile} file */
+export function generateFile(schema, file) {
+  const messages = [...nestedTypes(file)].filter((type) => type.kind === "message");
+  requireDistinct(file, messages);
+  const f = schema.generateFile(codecPath(file).slice(2).replace(/\.js$/, ".ts"));
+  f.preamble(file);
+  const generated = new Set(schema.files.map(({ proto }) => proto.name));
+  const { runtime, integers, encoded } = schema.options;
+  /** Well-known types that have no codec of their own in the output: their code stands here. @type {Set<DescMessage>} */
+  const inlined = new Set();
+
+  /** @type {Context} */
+  const context = {
+    f,
+    runtime: (name, typeOnly = false) => f.import(name, runtime, typeOnly),
+    type: (message) => f.importShape(message),
+    init: (message) => part`${f.import("MessageInitShape", "@bufbuild/protobuf", true)}<typeof ${f.importSchema(message, true)}>`,
+    create(message) {
+      const { name: path } = message.file.proto;
+      if (message.file === file) return `create${messageName(message)}`;
+      if (path.startsWith("google/protobuf/") && !generated.has(path))
+        return part`((m) => ${f.import("create", "@bufbuild/protobuf")}(${f.importSchema(message)}, m))`;
+      return f.import(`create${messageName(message)}`, codecPath(message.file));
+    },
+    isLocal: (field) =>
+      (field.message?.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value") ||
+      (field.fieldKind === "message" && field.oneof === undefined && isWrapperDesc(field.message)),
+    integers,
+    isEncoded: (message) => encoded.has(message.typeName),
+    codec(verb, message) {
+      const name = `${verb}${messageName(message)}`;
+      if (message.file === file) return name;
+      const { name: path } = message.file.proto;
+      if (!path.startsWith("google/protobuf/") || generated.has(path)) return f.import(name, codecPath(message.file));
+      inlined.add(message);
+      return name;
+    },
+  };
+
+  for (const message of messages) printMessage(context, message, "export ");
+  // What is found on the way is printed too; a set that grows is walked to its end.
+  for (const message of inlined) printMessage(context, message, "");
+}
+
+/** @param {Context} context @param {DescMessage} message @param {"export " | ""} exported */
+function printMessage(context, message, exported) {
+  const { f, runtime, type } = context;
+  const { typeName } = message;
+  const name = messageName(message);
+  const shape = type(message);
+  if (exported !== "") {
+    f.print`/** The bytes of a \`${typeName}\`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */`;
+    f.print`export function encode${name}(message: ${shape}): Uint8Array {`;
+    f.print`  return ${runtime("toBytes")}(message, put${name});`;
+    f.print`}\n`;
+    f.print`/** Writes them into \`target\` from \`offset\` on. @returns the index behind them. @throws CodecError VALUE_INVALID, SPACE_EXCEEDED. */`;
+    f.print`export function encode${name}Into(message: ${shape}, target: Uint8Array, offset: number = 0): number {`;
+    f.print`  return ${runtime("intoBytes")}(message, put${name}, target, offset);`;
+    f.print`}\n`;
+    f.print`/** The \`${typeName}\` that the bytes hold. @throws CodecError. */`;
+    f.print`export function decode${name}(bytes: Uint8Array, options?: ${runtime("DecodeOptions", true)}): ${shape} {`;
+    f.print`  return ${runtime("fromBytes")}(bytes, take${name}, options);`;
+    f.print`}\n`;
+  }
+  if (exported !== "") printCreate(context, message);
+  printWrite(context, message, exported);
+  printRead(context, message, exported);
+}
+
+/** Functions of two messages must not have one name. @param {DescFile} file @param {readonly DescMessage[]} messages */
+function requireDistinct(file, messages) {
+  /** @type {Map<string, DescMessage>} */
+  const names = new Map();
+  for (const message of messages) {
+    const name = messageName(message);
+    for (const each of [name, `${name}Into`]) {
+      const other = names.get(each);
+      if (other !== undefined) unsupported(file, message, `encode${each} is also a function of ${other}`);
+      names.set(each, message);
+    }
+  }
+}
+
+/** @param {DescFile} file @param {{ toString(): string }} where @param {string} what @returns {never} */
+function unsupported(file, where, what) {
+  throw new Error(`${file.proto.name}: ${where}: not supported by protoc-gen-es-codec: ${what}`);
+}

@@ -1,0 +1,37 @@
+// @ts-check
+/**
+ * protoc-gen-es-codec: beside the `_pb.ts` of protoc-gen-es, a `_codec.ts` with straight-line code that encodes and decodes each message.
+ */
+
+import { createEcmaScriptPlugin } from "@bufbuild/protoplugin";
+import packageJson from "../package.json" with { type: "json" };
+import { generateFile } from "./file.js";
+
+/**
+ * @typedef {object} Options
+ * @property {string} runtime where generated code imports its runtime from
+ * @property {"all" | "safe"} integers `safe`: uint64 above 2^53−1 is refused, by encoders and decoders
+ * @property {Set<string>} encoded full names of messages that may carry their encoding
+ */
+
+/** Where generated code imports its runtime from, unless the option `runtime` says otherwise. */
+const defaultRuntime = "chappe/codec";
+
+export const plugin = createEcmaScriptPlugin({
+  name: packageJson.name,
+  version: `v${packageJson.version}`,
+  parseOptions(options) {
+    /** @type {Options} */
+    const parsed = { runtime: defaultRuntime, integers: "all", encoded: new Set() };
+    for (const { key, value } of options) {
+      if (key === "runtime" && value !== "") parsed.runtime = value;
+      else if (key === "integers" && (value === "all" || value === "safe")) parsed.integers = value;
+      else if (key === "encoded" && value !== "") parsed.encoded.add(value);
+      else throw new Error(`${key}=${value}: not one of runtime=<module>, integers=all|safe, encoded=<message>`);
+    }
+    return parsed;
+  },
+  generateTs(schema) {
+    for (const file of schema.files) generateFile(schema, file);
+  },
+});

@@ -1,0 +1,51 @@
+/** What generated codecs are made of. Applications want {@link CodecError} and {@link DecodeOptions} of it; the rest is for generated code. */
+
+export { encoded, encodedOf, keepEncoded, withEncoded } from "./encoded.ts";
+export { intoBytes, slabBytes, toBytes, type Write } from "./encoder.ts";
+export { entryNames, fromStruct, mapEntries, setEntry, toStruct } from "./entry.ts";
+export { CodecError, type CodecErrorCode, fail, within } from "./error.ts";
+export {
+  beginPacked,
+  endPacked,
+  noBytes,
+  payElement,
+  readBool,
+  readBytes,
+  readDouble,
+  readFixed32,
+  readFixed64,
+  readFloat,
+  readInt32,
+  readInt64,
+  readLenientText,
+  readSafeUint64,
+  readSfixed32,
+  readSfixed64,
+  readSint32,
+  readSint64,
+  readText,
+  readUint32,
+  readUint64,
+} from "./read.ts";
+export { type DecodeOptions, enter, fromBytes, leave, type Read, Reader, readLength, readTag } from "./reader.ts";
+export { close, writeText } from "./text.ts";
+export { findGroupEnd, keep, readUnknown, skip, type UnknownField, writeUnknown } from "./unknown.ts";
+export {
+  toBool,
+  writeBool,
+  writeBytes,
+  writeDouble,
+  writeFixed32,
+  writeFixed64,
+  writeFloat,
+  writeInt32,
+  writeInt64,
+  writeRaw,
+  writeSafeUint64,
+  writeSfixed32,
+  writeSfixed64,
+  writeSint32,
+  writeSint64,
+  writeUint32,
+  writeUint64,
+} from "./write.ts";
