@@ -39,7 +39,7 @@ const limits = [
     comment: "depth 17 by 8 batches within each other",
     bytes: nested(8, []),
     error: "DEPTH_EXCEEDED",
-    at: 30,
+    at: 31,
     field: "batch.frames.batch.frames.batch.frames.batch.frames.batch.frames.batch.frames.batch.frames.batch.frames",
   },
   {
@@ -47,7 +47,7 @@ const limits = [
     comment: "the entry of a map is a message: depth 4",
     bytes: len(5, [...len(3, "x"), ...len(4, len(4, len(1, "k")))]),
     error: "DEPTH_EXCEEDED",
-    at: 7,
+    at: 8,
     field: "signal.content.headers",
     limits: { depth: 3 },
   },

@@ -80,6 +80,5 @@ export function detachedContent(content: Content): Content {
     body: body.case === "data" ? { case: "data" as const, value: body.value.slice() } : body,
     ...($unknown !== undefined && { $unknown: $unknown.map((field) => ({ ...field, data: field.data.slice() })) }),
   };
-  copyVerbatim(content, copy);
-  return copy;
+  return copyVerbatim(content, copy);
 }

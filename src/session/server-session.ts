@@ -114,7 +114,7 @@ export class ServerSession {
     try {
       // Text may be 8 times as long as what it says (LIM-4).
       if (typeof data === "string" && data.length > 8 * frameBytes) throw remote("FRAME_TOO_LARGE", "the text is too long");
-      frame = this.#options.codec.parse(data, { frameBytes });
+      frame = this.#options.codec.parse(data, { frameBytes, verbatim: "keep" });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#end(error, 0);

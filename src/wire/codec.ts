@@ -5,15 +5,18 @@
  * The one module that knows the generated types and what encodes them: everything else imports them from here.
  */
 
-import { create, fromBinary, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { Message, MessageInitShape } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { type Content, ContentSchema, type Publish, PublishSchema } from "../../gen/chappe/v1/chat_pb.ts";
-import { type Frame, FrameSchema } from "../../gen/chappe/v1/frame_pb.ts";
-import { ProtocolError } from "../errors.ts";
+import { encodeContent, encodePublish } from "../../gen/chappe/v1/chat_codec.ts";
+import type { Content, Publish } from "../../gen/chappe/v1/chat_pb.ts";
+import { createFrame as create, decodeFrame as decode, encodeFrame as encode } from "../../gen/chappe/v1/frame_codec.ts";
+import type { Frame } from "../../gen/chappe/v1/frame_pb.ts";
+import { CodecError } from "../codec/error.ts";
+import type { DecodeOptions } from "../codec/reader.ts";
+import { type ErrorCodeName, ProtocolError } from "../errors.ts";
 import { findViolation, findViolationWithin, type Violation } from "./constraints.ts";
 import { type DecodeLimits, defaultDecodeLimits } from "./limits.ts";
-import { scan, strip } from "./scan.ts";
-import { keepVerbatim, publishWithVerbatim, verbatimSize, withVerbatim } from "./verbatim.ts";
+import { verbatimSize } from "./verbatim.ts";
 
 export {
   type Ack,
@@ -67,10 +70,12 @@ export type FrameOf<C extends BodyCase> = Frame & { body: Extract<Body, { case: 
 /** What may be given to make a message: the message, or some of its fields. */
 export type Init<M extends Message> = MessageInitShape<GenMessage<M>>;
 
-/** Bounds of one frame, each by default as in {@link defaultDecodeLimits}, and what is done with fields that this version does not know. */
+/** Bounds of one frame, each by default as in {@link defaultDecodeLimits}, and what a decoder does with fields that this version does not know. */
 export interface CodecOptions extends Partial<DecodeLimits> {
-  /** `keep` (the default) holds them in `$unknown` of their message and writes them back; `drop` forgets them. */
+  /** `keep` (the default) holds them in `$unknown` of their message, from where they are written again; `drop` forgets them. */
   readonly unknownFields?: "keep" | "drop";
+  /** `keep`: each content that is decoded carries the bytes it came as, and is encoded as those (PUB-3), until it is changed by making another. */
+  readonly verbatim?: "keep";
 }
 
 /**
@@ -87,7 +92,7 @@ export function createFrame<C extends BodyCase>(
 ): FrameOf<C> {
   // The compiler cannot follow one name through both the union of bodies and the table of their schemas.
   const body = { case: bodyCase, value: init } as unknown as Body;
-  return create(FrameSchema, { body, ref: options.ref ?? 0, mustUnderstand: options.mustUnderstand ?? false }) as FrameOf<C>;
+  return create({ body, ref: options.ref ?? 0, mustUnderstand: options.mustUnderstand ?? false }) as FrameOf<C>;
 }
 
 /**
@@ -98,29 +103,18 @@ export function createFrame<C extends BodyCase>(
 export function encodeFrame(frame: Frame, options: CodecOptions = {}): Uint8Array {
   const violation = findViolationWithin(frame);
   if (violation !== undefined) throw invalid(violation, "local");
-  return encodeUnchecked(frame, options);
-}
-
-/** {@link encodeFrame} for a frame that {@link findViolationWithin} has passed, or whose constraints do not matter yet. */
-export function encodeUnchecked(frame: Frame, options: CodecOptions): Uint8Array {
-  let bytes: Uint8Array;
+  const limits = limitsOf(options);
   try {
-    const isWhole = options.unknownFields !== "drop";
-    bytes = toBinary(FrameSchema, isWhole ? withVerbatim(frame) : frame, { writeUnknownFields: isWhole });
-  } catch (cause) {
-    throw new ProtocolError("FIELD_INVALID", "a value is not of its field's type", { origin: "local", cause });
-  }
-  try {
-    scan(FrameSchema, bytes, limitsOf(options));
+    const bytes = encode(frame);
+    if (bytes.length > limits.frameBytes) {
+      throw new ProtocolError("FRAME_TOO_LARGE", `frame of ${bytes.length} bytes, at most ${limits.frameBytes} are accepted`);
+    }
+    // Every element takes a byte at least, and the schema alone nests less than the default: few frames have to be read again.
+    if (bytes.length > limits.elements || limits.depth < defaultDecodeLimits.depth) decode(bytes, decodeOptions(limits, options));
+    return bytes;
   } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    // Its index in bytes that nobody gets would say nothing.
-    throw new ProtocolError(error.code, error.message, {
-      origin: "local",
-      ...(error.field !== undefined && { field: error.field }),
-    });
+    throw protocolError(error, "local");
   }
-  return bytes;
 }
 
 /**
@@ -128,20 +122,15 @@ export function encodeUnchecked(frame: Frame, options: CodecOptions): Uint8Array
  * itself: call {@link checkFrame} before using anything in it, on each frame of a batch too (BAT-3).
  *
  * `bytes` fields are views into `bytes`: leave them unchanged. Zero bytes are a frame without a body, to be ignored (FRM-6).
- * A field whose wire type is not its own counts as unknown, and is dropped also where unknown fields are kept.
+ * A field whose wire type is not its own counts as unknown (ENC-1).
  * @throws ProtocolError (remote) with the code, `at` (index of the byte) and `field` of what is malformed.
  */
 export function parseFrame(bytes: Uint8Array, options: CodecOptions = {}): Frame {
-  const limits = limitsOf(options);
-  const regular = scan(FrameSchema, bytes, limits);
-  // protobuf-es takes a known field whatever its wire type.
-  const own = regular ? plain(bytes) : strip(FrameSchema, bytes);
-  const frame = fromBinary(FrameSchema, own, {
-    readUnknownFields: options.unknownFields !== "drop",
-    recursionLimit: limits.depth + 1,
-  });
-  if (options.unknownFields !== "drop") keepVerbatim(frame, bytes);
-  return frame;
+  try {
+    return decode(bytes, decodeOptions(limitsOf(options), options));
+  } catch (error) {
+    throw protocolError(error, "remote");
+  }
 }
 
 /**
@@ -168,14 +157,16 @@ export function checked(frame: Frame): Frame {
   return frame;
 }
 
-/**
- * Bytes of a frame in binary form, or of a `Content` or `Publish` by itself (LIM-1, PUB-10), whether or not what it holds is allowed.
- * Content that was received counts with the bytes it came in (PUB-3).
- */
+/** Bytes of a frame in binary form, or of a `Content` or `Publish` by itself (LIM-1, PUB-10), whether or not what it holds is allowed. */
 export function encodedSize(message: Frame | Content | Publish): number {
-  if (message.$typeName === "chappe.v1.Content") return verbatimSize(message) ?? toBinary(ContentSchema, message).length;
-  if (message.$typeName === "chappe.v1.Publish") return toBinary(PublishSchema, publishWithVerbatim(message)).length;
-  return toBinary(FrameSchema, withVerbatim(message)).length;
+  switch (message.$typeName) {
+    case "chappe.v1.Content":
+      return verbatimSize(message) ?? encodeContent(message).length;
+    case "chappe.v1.Publish":
+      return encodePublish(message).length;
+    default:
+      return encode(message).length;
+  }
 }
 
 function invalid({ code, field, rule }: Violation, origin: "local" | "remote"): ProtocolError {
@@ -190,7 +181,45 @@ function limitsOf(options: CodecOptions): DecodeLimits {
   };
 }
 
-/** Node's Buffer is a Uint8Array of another kind, which would pass on to all `bytes` fields. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function decodeOptions(limits: DecodeLimits, options: CodecOptions): DecodeOptions {
+  return {
+    maxBytes: limits.frameBytes,
+    maxDepth: limits.depth,
+    maxElements: limits.elements,
+    maxUnknownFields: limits.elements,
+    // LIM-2 has no such bound: the elements are the measure.
+    maxMemory: Number.POSITIVE_INFINITY,
+    unknownFields: options.unknownFields ?? "keep",
+    ...(options.verbatim !== undefined && { encoded: options.verbatim }),
+  };
+}
+
+/** What each code of the codec is here, and what it means, for people. */
+const codes = {
+  TRUNCATED: ["FRAME_TRUNCATED", "the bytes end inside a field, or a length runs past the end"],
+  VARINT_OVERLONG: ["VARINT_OVERLONG", "varint of more than 10 bytes or 64 bits"],
+  TAG_INVALID: ["TAG_INVALID", "field number 0, wire type 6 or 7, or more than 32 bits"],
+  GROUP_UNBALANCED: ["GROUP_UNBALANCED", "a group without its start or its end"],
+  UTF8_INVALID: ["UTF8_INVALID", "not UTF-8"],
+  INTEGER_RANGE: ["INTEGER_RANGE", "integer above 2^53-1"],
+  SIZE_EXCEEDED: ["FRAME_TOO_LARGE", "more bytes than are accepted"],
+  DEPTH_EXCEEDED: ["DEPTH_EXCEEDED", "nested too deep"],
+  ELEMENTS_EXCEEDED: ["ELEMENTS_EXCEEDED", "too many fields and elements"],
+  UNKNOWN_EXCEEDED: ["ELEMENTS_EXCEEDED", "too many unknown fields"],
+  MEMORY_EXCEEDED: ["ELEMENTS_EXCEEDED", "too many small values"],
+  VALUE_INVALID: ["FIELD_INVALID", "a value is not of its field's type"],
+  SPACE_EXCEEDED: ["FRAME_TOO_LARGE", "no room"],
+} as const satisfies Record<CodecError["code"], readonly [ErrorCodeName, string]>;
+
+/** What the codec says, in the words of the protocol. Positions in bytes that nobody gets would say nothing. */
+function protocolError(error: unknown, origin: "local" | "remote"): unknown {
+  if (!(error instanceof CodecError)) return error;
+  const field = error.path.join(".");
+  const [code, message] = codes[error.code];
+  return new ProtocolError(code, message, {
+    origin,
+    ...(origin === "remote" && error.at !== undefined && { at: error.at }),
+    ...(field !== "" && { field }),
+    ...(error.cause !== undefined && { cause: error.cause }),
+  });
 }

@@ -3,16 +3,16 @@
  * holds here too; unknown fields are ignored, and not written.
  */
 
-import { fromJsonString, toJsonString } from "@bufbuild/protobuf";
+import { fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { ProtocolError } from "../errors.ts";
-import { type CodecOptions, checked, encodeFrame, encodeUnchecked, type Frame, FrameSchema } from "./codec.ts";
+import { type CodecOptions, checked, encodeFrame, type Frame, FrameSchema, parseFrame } from "./codec.ts";
 
 /**
  * The text of a frame, on one line.
  * @throws ProtocolError (local) as {@link encodeFrame}.
  */
 export function encodeFrameJson(frame: Frame, options: CodecOptions = {}): string {
-  encodeFrame(frame, { ...options, unknownFields: "drop" });
+  encodeFrame(frame, options);
   return toJsonString(FrameSchema, frame);
 }
 
@@ -30,9 +30,10 @@ export function parseFrameJson(text: string, options: CodecOptions = {}): Frame 
     throw new ProtocolError("JSON_INVALID", "not the ProtoJSON form of a frame", { origin: "remote", cause });
   }
   try {
-    encodeUnchecked(frame, options);
+    parseFrame(toBinary(FrameSchema, frame), options);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
+    // Its index in bytes that nobody has sent would say nothing.
     throw new ProtocolError(error.code, error.message, {
       origin: "remote",
       ...(error.field !== undefined && { field: error.field }),

@@ -1,18 +1,11 @@
 /** Clients of a relay as a test plays them: frames out, frames in, over a transport that takes as much as the test allows. */
 
+import { encodeFrame as encodeRaw } from "../../gen/chappe/v1/frame_codec.ts";
 import { errorCodeName } from "../../src/errors.ts";
 import type { Logger, Relay, RelayConnection, RelayOptions, RelayTransport } from "../../src/relay/index.ts";
 import { MemoryBroker, Relay as RelayClass } from "../../src/relay/index.ts";
 import { binaryCodec, type Data } from "../../src/session/transmit.ts";
-import {
-  type BodyCase,
-  type BodyValue,
-  createFrame,
-  encodeUnchecked,
-  type Frame,
-  type Init,
-  parseFrame,
-} from "../../src/wire/codec.ts";
+import { type BodyCase, type BodyValue, createFrame, type Frame, type Init, parseFrame } from "../../src/wire/codec.ts";
 import { maxSafeInteger } from "../../src/wire/limits.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
@@ -109,7 +102,7 @@ export class Peer {
 
   /** Without any check, also what is not allowed. */
   raw(frame: Frame): void {
-    this.connection.handleMessage(encodeUnchecked(frame, {}));
+    this.connection.handleMessage(encodeRaw(frame));
   }
 
   /** Sends a request. @returns the answer, or the error, if it is there. */

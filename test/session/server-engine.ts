@@ -1,5 +1,6 @@
 /** A relay's engine, driven by hand. */
 
+import { encodeFrame as encodeRaw } from "../../gen/chappe/v1/frame_codec.ts";
 import { type ErrorCodeName, errorCodeName } from "../../src/errors.ts";
 import type { JoinedInfo, PublishEvent, ServerEvent } from "../../src/session/server-events.ts";
 import type { ServerSessionOptions } from "../../src/session/server-options.ts";
@@ -11,7 +12,6 @@ import {
   createFrame,
   Detail,
   Durability,
-  encodeUnchecked,
   type Frame,
   type FrameOf,
   type Init,
@@ -102,7 +102,7 @@ export class Engine {
   }
 
   frame(frame: Frame): this {
-    return this.bytes(encodeUnchecked(frame, {}));
+    return this.bytes(encodeRaw(frame));
   }
 
   bytes(bytes: Uint8Array): this {

@@ -47,14 +47,13 @@ describe("codec", () => {
     expect(again).toStrictEqual(frames);
   });
 
-  it("keeps unknown fields, and drops them on demand, both ways", () => {
+  it("keeps unknown fields, and drops them on demand", () => {
     const known = encodeFrame(chat);
     const unknown = Uint8Array.of(0xc2, 0x3e, 0x01, 0x2a, 0xc0, 0x3e, 0x07);
     const bytes = Uint8Array.from([...known, ...unknown]);
     const kept = decodeFrame(bytes);
     expect(kept.$unknown?.map((field) => field.no)).toEqual([1000, 1000]);
     expect([...encodeFrame(kept)]).toEqual([...bytes]);
-    expect([...encodeFrame(kept, { unknownFields: "drop" })]).toEqual([...known]);
     expect(decodeFrame(bytes, { unknownFields: "drop" })).toStrictEqual(chat);
   });
 
@@ -102,7 +101,8 @@ describe("codec", () => {
     const body = [0x0a, 0x01, 0x33, 0x10, 0x05, 0x2a, 16, ...id, 0x32, content.length, ...content];
     const bytes = Uint8Array.from([0x0a, body.length, ...body, 0x48, 0x05, 0x70, 0x09]);
     const frame = createFrame("chat", { offset: 5n, id, content: { headers: { "": "v" } } }, { ref: 9 });
-    expect(parseFrame(bytes)).toStrictEqual(frame);
+    expect(parseFrame(bytes, { unknownFields: "drop" })).toStrictEqual(frame);
+    expect(encodeFrame(parseFrame(Uint8Array.of(0x48, 0x05, 0x70, 0x09)))).toEqual(Uint8Array.of(0x70, 0x09, 0x48, 0x05));
     expect(errorOf(() => decodeFrame(bytes))).toMatchObject({ code: "FIELD_INVALID", field: "chat.content.headers" });
   });
 

@@ -52,7 +52,7 @@ describe("ProtoJSON", () => {
   });
 
   it("refuses deep nesting, with a code", () => {
-    const nested = (depth: number): string => '{"batch":{"frames":['.repeat(depth) + "{}" + "]}}".repeat(depth);
+    const nested = (depth: number): string => `${'{"batch":{"frames":['.repeat(depth)}{}${"]}}".repeat(depth)}`;
     expect(codeOf(() => parseFrameJson(nested(20)))).toBe("DEPTH_EXCEEDED");
     expect(codeOf(() => parseFrameJson(nested(100)))).toBe("JSON_INVALID");
     expect(codeOf(() => parseFrameJson(nested(50_000)))).toBe("JSON_INVALID");
