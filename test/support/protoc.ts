@@ -3,24 +3,13 @@
  */
 
 import { type ChildProcess, execFile, execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
 import { encodeDelimited } from "../../src/wire/framing.ts";
-
-/** The package's own script starts a second Node for each call; the program itself takes a tenth of the time. */
-const home = dirname(createRequire(import.meta.url).resolve("protoc/package.json"));
-const assets = JSON.parse(readFileSync(join(home, "assets.json"), "utf8")) as {
-  platform: string;
-  arch: string;
-  executable: string;
-}[];
-const executable = assets.find((each) => each.platform === process.platform && each.arch === process.arch)?.executable;
-if (executable === undefined) throw new Error(`protoc has no program for ${process.platform} ${process.arch}`);
-const program = join(home, "bin", executable);
+import { protocProgram as program } from "./protoc-program.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** The schema as descriptors, because parsing its text anew would take most of each call's time. */
