@@ -2,7 +2,6 @@
 /** Prints the maker of a message: what `create` of protobuf-es gives, without its descriptors. */
 
 import { hasPrototype, isImplicit, part, zeroOf } from "./fields.js";
-import { messageName } from "./names.js";
 
 /** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
 /** @import { Context } from "./file.js" */
@@ -11,10 +10,10 @@ import { messageName } from "./names.js";
 /** @param {Context} context @param {DescMessage} message */
 export function printCreate(context, message) {
   const { f, type, init } = context;
-  const name = messageName(message);
+  const name = context.nameOf(message);
   const shape = type(message);
   f.print`/** A \`${message.typeName}\` with these fields, and zero values in the others. Nothing is checked. */`;
-  f.print`export function create${name}(init: ${init(message)} = {}): ${shape} {`;
+  f.print`${f.export("function", `create${name}`)}(init: ${init(message)} = {}): ${shape} {`;
   f.print`  if (init.$typeName !== undefined) return init as ${shape};`;
   const always = message.members.filter((member) => !isOptional(member));
   const object = hasPrototype(message) ? part`Object.assign(Object.create(defaults${name}), ` : "";
@@ -49,7 +48,7 @@ function isMade({ isLocal }, field) {
 /** @param {Context} context @param {DescMessage} message @param {DescField | DescOneof} member @returns {Printable} */
 function initial(context, message, member) {
   const value = `init.${member.localName}`;
-  if (member.kind === "oneof") return `create${messageName(message)}_${member.localName}(${value})`;
+  if (member.kind === "oneof") return `create${context.nameOf(message)}$${member.localName}(${value})`;
   if (member.fieldKind === "list") {
     return isMade(context, member)
       ? part`${value}?.map((item) => ${context.create(member.message)}(item)) ?? []`
@@ -66,7 +65,7 @@ function initial(context, message, member) {
 function printOneof(context, message, oneof) {
   const { f, init, type } = context;
   const result = part`${type(message)}["${oneof.localName}"]`;
-  f.print`function create${messageName(message)}_${oneof.localName}(o: ${init(message)}["${oneof.localName}"]): ${result} {`;
+  f.print`function create${context.nameOf(message)}$${oneof.localName}(o: ${init(message)}["${oneof.localName}"]): ${result} {`;
   f.print`  switch (o?.case) {`;
   for (const field of oneof.fields) {
     const label = JSON.stringify(field.localName);

@@ -7,7 +7,7 @@
 import { ScalarType } from "@bufbuild/protobuf";
 import { describe } from "./encode.js";
 import { hasPrototype, isImplicit, part, tagOf, wireValue, zeroOf } from "./fields.js";
-import { messageName, variable } from "./names.js";
+import { variable } from "./names.js";
 import { runtimeNames, scalars } from "./types.js";
 
 /** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
@@ -17,12 +17,12 @@ import { runtimeNames, scalars } from "./types.js";
 /** @param {Context} context @param {DescMessage} message @param {"export " | ""} exported */
 export function printRead(context, message, exported) {
   const { f, runtime, type } = context;
-  const name = messageName(message);
+  const name = context.nameOf(message);
   const shape = type(message);
   const members = message.members;
   printConstants(context, message);
   f.print`/** Reads a \`${message.typeName}\` that ends at \`end\`, into \`m\` where that is given (which is used up). */`;
-  f.print`${exported}function take${name}(r: ${runtime("Reader", true)}, end: number, m?: ${shape}): ${shape} {`;
+  f.print`${exported === "" ? `function take${name}` : f.export("function", `take${name}`)}(r: ${runtime("Reader", true)}, end: number, m?: ${shape}): ${shape} {`;
   for (const member of members) f.print`  ${declare(context, message, member)}`;
   f.print`  let $unknown: ${shape}["$unknown"];`;
   f.print`  if (m !== undefined) {`;
@@ -64,7 +64,7 @@ export function printRead(context, message, exported) {
 /** @param {Context} context @param {DescMessage} message */
 function printConstants(context, message) {
   const { f } = context;
-  const name = messageName(message);
+  const name = context.nameOf(message);
   if (message.fields.length > 0) {
     const names = message.fields.map((field) => `${field.number}: ${JSON.stringify(field.name)}`);
     f.print`const names${name} = { ${names.join(", ")} };\n`;
@@ -80,7 +80,7 @@ function printConstants(context, message) {
   }
   for (const field of message.fields) {
     if (!isClosed(field)) continue;
-    f.print`const values${name}_${field.localName} = [${field.enum?.values.map(({ number }) => number).join(", ") ?? ""}];\n`;
+    f.print`const values${name}$${field.localName} = [${field.enum?.values.map(({ number }) => number).join(", ") ?? ""}];\n`;
   }
 }
 
@@ -127,7 +127,7 @@ function printCases(context, message, field) {
   f.print`        // ${describe(field)}`;
   if (field.fieldKind === "map") {
     f.print`        case ${tagOf(field.number, 2)}:`;
-    f.print`          take${messageName(message)}_${field.localName}(r, ${runtime("readLength")}(r), ${local});`;
+    f.print`          take${context.nameOf(message)}$${field.localName}(r, ${runtime("readLength")}(r), ${local});`;
     f.print`          break;`;
     return;
   }
@@ -160,7 +160,7 @@ function printCases(context, message, field) {
     f.print`        case ${tagOf(field.number, wire)}: {`;
     f.print`          const start = r.pos;`;
     f.print`          const value = ${read(undefined)};`;
-    f.print`          if (values${messageName(message)}_${field.localName}.includes(value)) ${assign("value")}`;
+    f.print`          if (values${context.nameOf(message)}$${field.localName}.includes(value)) ${assign("value")}`;
     f.print`          else $unknown = ${runtime("keep")}(r, tag, start, $unknown);`;
     f.print`          break;`;
     f.print`        }`;
@@ -182,8 +182,8 @@ function printCase({ f, runtime }, field, wire, lines) {
 }
 
 /** @param {Context} context @param {DescMessage} message */
-function printResult({ f, type, runtime, isEncoded }, message) {
-  const name = messageName(message);
+function printResult({ f, type, runtime, isEncoded, nameOf }, message) {
+  const name = nameOf(message);
   const shape = type(message);
   const constant = message.members.filter(isConstant);
   const literal = constant.map((member) => {
@@ -224,7 +224,7 @@ function memoryOf(message) {
 /** The reader of an entry of a map. @param {Context} context @param {DescMessage} message @param {DescField & { fieldKind: "map" }} field */
 function printEntry(context, message, field) {
   const { f, runtime, type } = context;
-  const name = `${messageName(message)}_${field.localName}`;
+  const name = `${context.nameOf(message)}$${field.localName}`;
   const shape = type(message);
   const key = scalars[field.mapKey];
   const element = part`${shape}["${field.localName}"][string]`;

@@ -3,7 +3,6 @@
 
 import { ScalarType } from "@bufbuild/protobuf";
 import { hasPrototype, isImplicit, isRequired, part, tagBytes, wireValue, zeroOf } from "./fields.js";
-import { messageName } from "./names.js";
 import { scalars } from "./types.js";
 
 /** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
@@ -13,10 +12,10 @@ import { scalars } from "./types.js";
 /** @param {Context} context @param {DescMessage} message @param {"export " | ""} exported */
 export function printWrite(context, message, exported) {
   const { f, runtime, type } = context;
-  const name = messageName(message);
+  const name = context.nameOf(message);
   const shape = type(message);
   f.print`/** Writes a \`${message.typeName}\` into \`b\` from \`p\` on. @returns the index behind it. */`;
-  f.print`${exported}function put${name}(m: ${shape}, b: Uint8Array, p: number): number {`;
+  f.print`${exported === "" ? `function put${name}` : f.export("function", `put${name}`)}(m: ${shape}, b: Uint8Array, p: number): number {`;
   f.print`  if (m.$typeName !== ${JSON.stringify(message.typeName)}) ${runtime("fail")}("VALUE_INVALID");`;
   if (context.isEncoded(message)) {
     f.print`  const encoded = ${runtime("encodedOf")}(m);`;
@@ -131,7 +130,7 @@ function printMap(context, field) {
   f.print`  for (const key of Object.keys(${map})) {`;
   f.print("    ", tag(field.number, 2), "let q = p + 1;");
   f.print("    ", tag(1, key.wire, "q"), "q = ", runtime(`write${key.name}`), "(", keyOf(context, key.type), ", b, q);");
-  f.print("    ", tag(2, wire, "q"), "q = ", write(part`${map}[key]${field.mapKind === "message" ? "!" : "!"}`, "q"), ";");
+  f.print("    ", tag(2, wire, "q"), "q = ", write(part`${map}[key]!`, "q"), ";");
   f.print`    p = ${runtime("close")}(b, p, q);`;
   f.print`  }`;
 }

@@ -22,6 +22,7 @@ import { codecPath, messageName } from "./names.js";
  * @property {(message: DescMessage) => Printable} init the type of what a message is made from
  * @property {(message: DescMessage) => Printable} create a function that makes it
  * @property {(field: DescField) => boolean} isLocal whether protobuf-es has another value than a message in this field: JSON, or a scalar
+ * @property {(message: DescMessage) => string} nameOf what the names of its functions end with; those of well-known types that stand here have a \`$\`, as no other
  * @property {"all" | "safe"} integers
  * @property {(message: DescMessage) => boolean} isEncoded whether the message may carry its encoding
  */
@@ -42,6 +43,7 @@ export function generateFile(schema, file) {
     f,
     runtime: (name, typeOnly = false) => f.import(name, runtime, typeOnly),
     type: (message) => f.importShape(message),
+    nameOf: (message) => (message.file === file ? messageName(message) : `Google$${messageName(message)}`),
     init: (message) => part`${f.import("MessageInitShape", "@bufbuild/protobuf", true)}<typeof ${f.importSchema(message, true)}>`,
     create(message) {
       const { name: path } = message.file.proto;
@@ -56,12 +58,13 @@ export function generateFile(schema, file) {
     integers,
     isEncoded: (message) => encoded.has(message.typeName),
     codec(verb, message) {
-      const name = `${verb}${messageName(message)}`;
-      if (message.file === file) return name;
       const { name: path } = message.file.proto;
-      if (!path.startsWith("google/protobuf/") || generated.has(path)) return f.import(name, codecPath(message.file));
-      inlined.add(message);
-      return name;
+      if (message.file !== file) {
+        if (!path.startsWith("google/protobuf/") || generated.has(path))
+          return f.import(`${verb}${messageName(message)}`, codecPath(message.file));
+        inlined.add(message);
+      }
+      return `${verb}${context.nameOf(message)}`;
     },
   };
 
@@ -74,19 +77,19 @@ export function generateFile(schema, file) {
 function printMessage(context, message, exported) {
   const { f, runtime, type } = context;
   const { typeName } = message;
-  const name = messageName(message);
+  const name = context.nameOf(message);
   const shape = type(message);
   if (exported !== "") {
     f.print`/** The bytes of a \`${typeName}\`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */`;
-    f.print`export function encode${name}(message: ${shape}): Uint8Array {`;
+    f.print`${f.export("function", `encode${name}`)}(message: ${shape}): Uint8Array {`;
     f.print`  return ${runtime("toBytes")}(message, put${name});`;
     f.print`}\n`;
     f.print`/** Writes them into \`target\` from \`offset\` on. @returns the index behind them. @throws CodecError VALUE_INVALID, SPACE_EXCEEDED. */`;
-    f.print`export function encode${name}Into(message: ${shape}, target: Uint8Array, offset: number = 0): number {`;
+    f.print`${f.export("function", `encode${name}Into`)}(message: ${shape}, target: Uint8Array, offset: number = 0): number {`;
     f.print`  return ${runtime("intoBytes")}(message, put${name}, target, offset);`;
     f.print`}\n`;
     f.print`/** The \`${typeName}\` that the bytes hold. @throws CodecError. */`;
-    f.print`export function decode${name}(bytes: Uint8Array, options?: ${runtime("DecodeOptions", true)}): ${shape} {`;
+    f.print`${f.export("function", `decode${name}`)}(bytes: Uint8Array, options?: ${runtime("DecodeOptions", true)}): ${shape} {`;
     f.print`  return ${runtime("fromBytes")}(bytes, take${name}, options);`;
     f.print`}\n`;
   }

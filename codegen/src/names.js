@@ -23,7 +23,7 @@ const taken = new Set(
     "break case catch class const continue debugger default delete do else enum export extends false finally for function if implements " +
     "import in instanceof interface let new null package private protected public return static super switch this throw true try " +
     "typeof var void while with yield await async of arguments eval undefined NaN Infinity Object Uint8Array Array String Number BigInt " +
-    "r m b p end outer tag message names $unknown error start key value entry item list i o q key start"
+    "r m b p end outer tag message names $unknown error start key value item o q encoded end_"
   ).split(" "),
 );
 

@@ -29,14 +29,14 @@ export function createContent(init: MessageInitShape<typeof ContentSchema> = {})
   if (init.$typeName !== undefined) return init as Content;
   const message: Content = {
     $typeName: "chappe.v1.Content",
-    body: createContent_body(init.body),
+    body: createContent$body(init.body),
     contentType: init.contentType ?? "",
     headers: init.headers ?? {},
   };
   return message;
 }
 
-function createContent_body(o: MessageInitShape<typeof ContentSchema>["body"]): Content["body"] {
+function createContent$body(o: MessageInitShape<typeof ContentSchema>["body"]): Content["body"] {
   switch (o?.case) {
     case "text":
       return { case: "text", value: o.value };
@@ -113,7 +113,7 @@ export function takeContent(r: Reader, end: number, m?: Content): Content {
           break;
         // headers = 4
         case 34:
-          takeContent_headers(r, readLength(r), headers);
+          takeContent$headers(r, readLength(r), headers);
           break;
         default:
           $unknown = readUnknown(r, tag, $unknown);
@@ -130,7 +130,7 @@ export function takeContent(r: Reader, end: number, m?: Content): Content {
 }
 
 /** Reads an entry of `chappe.v1.Content.headers`. */
-function takeContent_headers(r: Reader, end: number, into: Content["headers"]): void {
+function takeContent$headers(r: Reader, end: number, into: Content["headers"]): void {
   let key: string = "";
   let value: Content["headers"][string] | undefined;
   const outer = enter(r, end, 64);
@@ -523,7 +523,7 @@ export function takeProfile(r: Reader, end: number, m?: Profile): Profile {
           break;
         // attributes = 3
         case 26:
-          takeProfile_attributes(r, readLength(r), attributes);
+          takeProfile$attributes(r, readLength(r), attributes);
           break;
         default:
           $unknown = readUnknown(r, tag, $unknown);
@@ -539,7 +539,7 @@ export function takeProfile(r: Reader, end: number, m?: Profile): Profile {
 }
 
 /** Reads an entry of `chappe.v1.Profile.attributes`. */
-function takeProfile_attributes(r: Reader, end: number, into: Profile["attributes"]): void {
+function takeProfile$attributes(r: Reader, end: number, into: Profile["attributes"]): void {
   let key: string = "";
   let value: Profile["attributes"][string] | undefined;
   const outer = enter(r, end, 64);

@@ -37,14 +37,14 @@ export function createFrame(init: MessageInitShape<typeof FrameSchema> = {}): Fr
   if (init.$typeName !== undefined) return init as Frame;
   const message: Frame = {
     $typeName: "chappe.v1.Frame",
-    body: createFrame_body(init.body),
+    body: createFrame$body(init.body),
     ref: init.ref ?? 0,
     mustUnderstand: init.mustUnderstand ?? false,
   };
   return message;
 }
 
-function createFrame_body(o: MessageInitShape<typeof FrameSchema>["body"]): Frame["body"] {
+function createFrame$body(o: MessageInitShape<typeof FrameSchema>["body"]): Frame["body"] {
   switch (o?.case) {
     case "chat":
       return { case: "chat", value: createChat(o.value) };

@@ -915,13 +915,13 @@ export function createHistory(init: MessageInitShape<typeof HistorySchema> = {})
     $typeName: "chappe.v1.History",
     room: init.room ?? 0,
     epoch: init.epoch ?? 0n,
-    anchor: createHistory_anchor(init.anchor),
+    anchor: createHistory$anchor(init.anchor),
     limit: init.limit ?? 0,
   };
   return message;
 }
 
-function createHistory_anchor(o: MessageInitShape<typeof HistorySchema>["anchor"]): History["anchor"] {
+function createHistory$anchor(o: MessageInitShape<typeof HistorySchema>["anchor"]): History["anchor"] {
   switch (o?.case) {
     case "before":
       return { case: "before", value: o.value };
