@@ -1,10 +1,9 @@
 /** Rooms that are left, refused or taken away while something about them is under way. */
 
 import { describe, expect, it } from "vitest";
-import { ClientHarness, joinedInit } from "../support/client-harness.ts";
+import { ClientHarness, id16, joinedInit } from "../support/client-harness.ts";
 import { usageCodeOf } from "../support/errors.ts";
 
-const id16 = (n: number) => new Uint8Array(16).fill(n);
 const conflict = { code: 50, retry: 2, scope: 2, processed: 1, room: 1, seq: 1n, nextSeq: 10n } as const;
 const refusal = { scope: 1, processed: 1 } as const;
 

@@ -4,9 +4,8 @@ import { describe, expect, it } from "vitest";
 import { encodeFrame as encodeRaw } from "../../gen/chappe/v1/frame_codec.ts";
 import { createFrame, encodeFrame } from "../../src/wire/codec.ts";
 import { defaultRelayLimits } from "../../src/wire/limits.ts";
-import { ClientHarness } from "../support/client-harness.ts";
+import { ClientHarness, id16 } from "../support/client-harness.ts";
 
-const id16 = (n: number) => new Uint8Array(16).fill(n);
 const most = BigInt(Number.MAX_SAFE_INTEGER);
 const refusal = { scope: 1, processed: 1 } as const;
 

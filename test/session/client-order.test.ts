@@ -1,14 +1,8 @@
 /** What leaves before what: publishes that wait for a batch are neither overtaken nor sent when their time is over. */
 
 import { describe, expect, it } from "vitest";
-import { ClientHarness } from "../support/client-harness.ts";
+import { ackInit as ack, ClientHarness } from "../support/client-harness.ts";
 
-const ack = (first: number, ...offsets: number[]) => ({
-  room: 1,
-  firstSeq: BigInt(first),
-  offsetDeltas: offsets.map(BigInt),
-  timeDeltas: offsets.map(() => 5n),
-});
 const conflict = { code: 50, retry: 2, scope: 2, processed: 1, room: 1 } as const;
 
 /** The first of these publishes is on its way, the others wait for more. */

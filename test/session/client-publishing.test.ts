@@ -1,22 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ChatKind } from "../../src/wire/codec.ts";
 import { defaultRelayLimits } from "../../src/wire/limits.ts";
-import { ClientHarness } from "../support/client-harness.ts";
+import { ackInit as ack, ClientHarness, id16, joinedClient as joined } from "../support/client-harness.ts";
 import { codeOf, usageCodeOf } from "../support/errors.ts";
-
-const id16 = (n: number) => new Uint8Array(16).fill(n);
-const ack = (first: number, ...offsets: number[]) => ({
-  room: 1,
-  firstSeq: BigInt(first),
-  offsetDeltas: offsets.map(BigInt),
-  timeDeltas: offsets.map((offset) => (offset === 0 ? 0n : 5n)),
-});
-
-function joined(options: ConstructorParameters<typeof ClientHarness>[0] = {}): ClientHarness {
-  const client = new ClientHarness(options).connect();
-  client.session.rooms.join("lobby", {}, client.now);
-  return client.pump().admit("lobby");
-}
 
 describe("publishing (PUB)", () => {
   it("sends under a seq only when that is stored (PUB-5)", () => {

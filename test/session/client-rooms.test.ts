@@ -1,14 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ClientHarness, joinedInit } from "../support/client-harness.ts";
+import { ClientHarness, id16, joinedClient as joined, joinedInit } from "../support/client-harness.ts";
 import { usageCodeOf } from "../support/errors.ts";
-
-const id16 = (n: number) => new Uint8Array(16).fill(n);
-
-function joined(options: ConstructorParameters<typeof ClientHarness>[0] = {}): ClientHarness {
-  const client = new ClientHarness(options).connect();
-  client.session.rooms.join("lobby", {}, client.now);
-  return client.pump().admit("lobby");
-}
 
 describe("rooms (ROM, RES)", () => {
   it("pipelines joins behind hello, with the position (SES-4, RES-1)", () => {

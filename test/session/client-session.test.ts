@@ -1,22 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type BodyValue, createFrame, encodeFrame, type Init } from "../../src/wire/codec.ts";
 import { defaultRelayLimits } from "../../src/wire/limits.ts";
-import { ClientHarness, joinedInit } from "../support/client-harness.ts";
+import { ackInit as ack, ClientHarness, id16, joinedClient as joined, joinedInit } from "../support/client-harness.ts";
 import { codeOf } from "../support/errors.ts";
-
-const id16 = (n: number) => new Uint8Array(16).fill(n);
-const ack = (first: number, ...offsets: number[]) => ({
-  room: 1,
-  firstSeq: BigInt(first),
-  offsetDeltas: offsets.map(BigInt),
-  timeDeltas: offsets.map((offset) => (offset === 0 ? 0n : 5n)),
-});
-
-function joined(options: ConstructorParameters<typeof ClientHarness>[0] = {}): ClientHarness {
-  const client = new ClientHarness(options).connect();
-  client.session.rooms.join("lobby", {}, client.now);
-  return client.pump().admit("lobby");
-}
 
 describe("the connection (SES)", () => {
   it("stores the attempt before it opens a transport, and says hello first (SES-1, SES-3)", () => {

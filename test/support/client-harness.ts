@@ -186,3 +186,21 @@ export function joinedInit(name: string, init: Init<BodyValue<"joined">> = {}): 
     ...init,
   };
 }
+
+/** 16 bytes that are all the same. */
+export const id16 = (n: number): Uint8Array => new Uint8Array(16).fill(n);
+
+/** An ack in room 1 for a run of seqs, stored at these offset deltas; 0 stands for a void. */
+export const ackInit = (first: number, ...offsets: number[]): Init<BodyValue<"ack">> => ({
+  room: 1,
+  firstSeq: BigInt(first),
+  offsetDeltas: offsets.map(BigInt),
+  timeDeltas: offsets.map((offset) => (offset === 0 ? 0n : 5n)),
+});
+
+/** A client that has joined "lobby", with handle 1. */
+export function joinedClient(options: ConstructorParameters<typeof ClientHarness>[0] = {}): ClientHarness {
+  const client = new ClientHarness(options).connect();
+  client.session.rooms.join("lobby", {}, client.now);
+  return client.pump().admit("lobby");
+}
