@@ -1,5 +1,6 @@
 /** What generated codecs are made of. Applications want {@link CodecError} and {@link DecodeOptions} of it; the rest is for generated code. */
 
+export { at, below, belowAt, broken, checkBytes, checkCount, checkInteger, checkText, type Violation } from "./check.ts";
 export { encoded, encodedOf, keepEncoded, withEncoded } from "./encoded.ts";
 export { intoBytes, slabBytes, toBytes, type Write } from "./encoder.ts";
 export { entryNames, fromStruct, mapEntries, setEntry, toStruct } from "./entry.ts";

@@ -6,9 +6,10 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { createValidator } from "@bufbuild/protovalidate";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import * as checks from "../../gen/chappe/v1/checks.ts";
 import { constraints, type FieldRule } from "../../gen/chappe/v1/constraints.ts";
 import { ChatKind, checkFrame, createFrame, FrameSchema } from "../../src/wire/codec.ts";
-import { findViolation } from "../../src/wire/constraints.ts";
+import { between } from "../../src/wire/constraints.ts";
 import { arbitraryMessage } from "../support/frames.ts";
 
 /** The schema with the annotations, which the generated descriptors leave out. */
@@ -43,10 +44,14 @@ function theirs(desc: DescMessage, message: Message): string[] {
   });
 }
 
+type Check = (message: Message, rules: typeof between) => ReturnType<typeof checks.checkFrame>;
+const checkOf: ReadonlyMap<string, unknown> = new Map(Object.entries(checks));
+
 /** What we find wrong, by the rules that stand in annotations: the message is looked at as a list's element, or as a body. */
 function ours(message: Message): string | undefined {
-  // Any message can be judged as if it were a frame: the tables go by its type's name.
-  return findViolation(message as never)?.field;
+  const check = checkOf.get(`check${message.$typeName.slice("chappe.v1.".length)}`) as Check | undefined;
+  if (check === undefined) throw new Error(`no check for ${message.$typeName}`);
+  return check(message, between)?.field;
 }
 
 /** The message with one field, somewhere in it, at or just beyond a bound. */
