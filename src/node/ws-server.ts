@@ -40,6 +40,8 @@ export interface AttachedRelay {
   detach(): void;
 }
 
+const known: ReadonlySet<string> = new Set<keyof AttachOptions>(["path", "origins", "maxConnections", "timeoutMs"]);
+
 const codecs: readonly FrameCodec[] = [binaryCodec, jsonCodec];
 
 /** A message in more pieces than this is no honest one: clients cut at 16 KiB, if at all. */
@@ -68,6 +70,10 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
   const { path = "/", origins, maxConnections = 10_000, timeoutMs = 10_000 } = options;
   if (!path.startsWith("/") || path.includes("?"))
     throw new UsageError("OPTION_INVALID", `path must begin with / and hold no ?: ${path}`);
+  if (origins !== undefined && !(Array.isArray(origins) && origins.every((origin) => typeof origin === "string")))
+    throw new UsageError("OPTION_INVALID", "origins must be a list of origins");
+  for (const name of Object.keys(options))
+    if (!known.has(name)) throw new UsageError("OPTION_INVALID", `there is no option ${name}`);
   for (const [name, value] of Object.entries({ maxConnections, timeoutMs }))
     if (!Number.isSafeInteger(value) || value < 1)
       throw new UsageError("OPTION_INVALID", `${name} must be a whole number above 0`);

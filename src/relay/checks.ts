@@ -22,6 +22,17 @@ export function rightsOf(names: readonly RightName[] | undefined): Right[] {
 }
 
 /**
+ * What a hook has given that must answer at once.
+ * @throws ProtocolError INTERNAL (local) where it is a promise: nobody waits for it, and it would pass for a yes.
+ */
+export function atOnce<T>(name: string, value: T): T {
+  if (typeof (value as { then?: unknown } | null | undefined)?.then !== "function") return value;
+  // It is refused here and now; that it may come to nothing as well must not end the process.
+  void Promise.resolve(value).catch(() => undefined);
+  throw new ProtocolError("INTERNAL", `${name} has given a promise; it must answer at once`);
+}
+
+/**
  * Content that fits.
  * @param maxBytes - `limits.contentBytes`.
  * @throws ProtocolError FIELD_INVALID, LIMIT_EXCEEDED

@@ -12,6 +12,7 @@ import type { Data, SharedFrame } from "../session/transmit.ts";
 import { type Profile, Right } from "../wire/codec.ts";
 import { Admission } from "./admission.ts";
 import { roomTopic } from "./broker.ts";
+import { atOnce } from "./checks.ts";
 import type { Hub } from "./hub.ts";
 import type { Principal } from "./options.ts";
 import { PublishDesk } from "./publish-desk.ts";
@@ -165,7 +166,7 @@ export class Connection implements RelayConnection {
 
   /** PRS-6. @throws what the application's hook throws. */
   maySee(user: string): boolean {
-    return this.#hub.config.maySee(this.principal, user);
+    return atOnce("maySee", this.#hub.config.maySee(this.principal, user)) === true;
   }
 
   /** What a client is told where the service fails: nothing of why; that goes to the log. Errors that are meant for it pass. */
@@ -291,7 +292,7 @@ export class Connection implements RelayConnection {
     const { config, link } = this.#hub;
     if (room === 0) {
       try {
-        config.onSignal?.(this.principal, { name, content: toContent(content) });
+        atOnce("onSignal", config.onSignal?.(this.principal, { name, content: toContent(content) }));
       } catch (error) {
         this.unavailable("onSignal", error);
       }

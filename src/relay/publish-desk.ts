@@ -9,7 +9,7 @@ import type { PublishEvent, PublishTicket } from "../session/server-events.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import { ChatKind, type Content, checkFrame, createFrame, Right } from "../wire/codec.ts";
 import type { PublishRequest, Rejection } from "./broker.ts";
-import { checkedContent } from "./checks.ts";
+import { atOnce, checkedContent } from "./checks.ts";
 import type { Connection } from "./connection.ts";
 import type { Hub } from "./hub.ts";
 import type { Seat } from "./room.ts";
@@ -79,7 +79,7 @@ export class PublishDesk {
     if (!seat.rights.includes(Right.PUBLISH)) return refused("FORBIDDEN", "a right is missing");
     if (onPublish === undefined || kind === ChatKind.VOID) return { content, reject: undefined };
     const chat = createFrame("chat", { offset: 1n, id, kind, target, ...(content !== undefined && { content }) }).body.value;
-    const verdict = onPublish(this.#connection.principal, toMessage(chat, seat.room.name, 1, false));
+    const verdict = atOnce("onPublish", onPublish(this.#connection.principal, toMessage(chat, seat.room.name, 1, false)));
     if (!seat.rights.includes(Right.PUBLISH)) return refused("FORBIDDEN", "a right is missing");
     if (verdict === undefined) return { content, reject: undefined };
     if ("reject" in verdict) return refused("REJECTED", verdict.reject);

@@ -17,6 +17,7 @@ import {
   type Right,
 } from "../wire/codec.ts";
 import { type Announcement, type MaybePromise, type RegistryValue, type RoomLog, roomTopic, type Watermarks } from "./broker.ts";
+import { atOnce } from "./checks.ts";
 import type { Connection } from "./connection.ts";
 import type { Hub } from "./hub.ts";
 import { isLater } from "./later.ts";
@@ -289,7 +290,7 @@ export class Room {
     const usual = this.#roster.size <= config.detailBound ? "all" : "counts";
     let wished: ReturnType<NonNullable<typeof config.details>>;
     try {
-      wished = config.details?.(this.name);
+      wished = atOnce("details", config.details?.(this.name));
     } catch (error) {
       config.log.error("failed", { what: "details", room: this.name, error });
     }

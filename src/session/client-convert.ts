@@ -170,8 +170,10 @@ export function fromContent(input: ContentInput): Init<Content> {
     throw new ProtocolError("FIELD_INVALID", "content: has text and data", { field: "content" });
   }
   const entries = headers === undefined ? [] : isMap(headers) ? [...headers] : Object.entries(headers);
+  // A copy: the caller may go on writing into its own.
+  const own = data instanceof Uint8Array ? new Uint8Array(data) : data;
   return {
-    body: data !== undefined ? { case: "data", value: data } : { case: "text", value: text ?? "" },
+    body: own !== undefined ? { case: "data", value: own } : { case: "text", value: text ?? "" },
     contentType: contentType ?? "",
     headers: Object.fromEntries(entries),
   };

@@ -159,14 +159,20 @@ describe("the upgrade", () => {
     expect(server.listenerCount("upgrade")).toBe(0);
   });
 
-  test.each([{ path: "x" }, { path: "/?a" }, { maxConnections: 0 }, { maxConnections: 1.5 }, { timeoutMs: Number.NaN }])(
-    "%j is OPTION_INVALID",
-    async (options) => {
-      const error = await attachRelay({} as never, {} as never, options).catch((cause: unknown) => cause);
-      expect(error).toBeInstanceOf(UsageError);
-      expect(error).toMatchObject({ code: "OPTION_INVALID" });
-    },
-  );
+  test.each([
+    { path: "x" },
+    { path: "/?a" },
+    { maxConnections: 0 },
+    { maxConnections: 1.5 },
+    { timeoutMs: Number.NaN },
+    { origins: "https://chat.example.org" },
+    { origins: [5] },
+    { origin: ["https://chat.example.org"] },
+  ])("%j is OPTION_INVALID", async (options) => {
+    const error = await attachRelay({} as never, {} as never, options as never).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error).toMatchObject({ code: "OPTION_INVALID" });
+  });
 });
 
 describe("a conversation", () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { Relay } from "../../src/relay/index.ts";
-import { Detail, PresenceState } from "../../src/wire/codec.ts";
+import { Detail, ErrorCode, PresenceState } from "../../src/wire/codec.ts";
 import { Peer, play, world } from "./peer.ts";
 
 describe("receipts, typing, signals", () => {
@@ -136,6 +136,19 @@ describe("receipts, typing, signals", () => {
 });
 
 describe("presence", () => {
+  test("a hook that gives a promise where it must answer at once allows nothing, and ends nothing", () => {
+    const log = { info() {}, warn() {}, error() {} };
+    const later = async (): Promise<never> => {
+      throw new Error("too late");
+    };
+    const { peers } = play(["ada", "bob"], { maySee: later as never, onSignal: later as never, details: later as never, log });
+    const [ada, bob] = peers as [Peer, Peer];
+    bob.send("presence", { marks: [{ state: PresenceState.BUSY }] });
+    const answer = ada.ask("watch", { users: ["bob"] });
+    expect(answer?.body).toMatchObject({ case: "error", value: { code: ErrorCode.UNAVAILABLE } });
+    ada.send("signal", { name: "x" });
+  });
+
   const mark = (peer: Peer): unknown[] =>
     peer.take("presence").flatMap(({ marks, snapshot }) => marks.map((each) => [each.user, each.state, each.devices, snapshot]));
 

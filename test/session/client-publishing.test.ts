@@ -157,6 +157,22 @@ describe("publishing (PUB)", () => {
     expect(usageCodeOf(publish("full"))).toBe("OUTBOX_FULL");
   });
 
+  it("takes data as it is when it is given", () => {
+    const client = joined();
+    const data = Uint8Array.of(1);
+    const input = {
+      room: "lobby",
+      id: client.session.nextId(1),
+      content: { data },
+      kind: ChatKind.UNSPECIFIED,
+      target: new Uint8Array(0),
+    };
+    client.session.rooms.publish(input);
+    data[0] = 2;
+    client.pump().advance(100);
+    expect(client.framesOf("publish").map(({ value }) => value.content?.body.value)).toEqual([Uint8Array.of(1)]);
+  });
+
   it("lets its rooms take turns where the window is short (PUB-21)", () => {
     const client = joined({ batch: { maxItems: 1, maxBytes: 65_536, maxDelayMs: 0 } });
     client

@@ -71,6 +71,9 @@ function talk(
   const view = new ChatView(roomName, terminal.print);
   const room = client.room(roomName);
   let isEnding = false;
+  /** Why what waits will not be sent after all, and what ends the waiting for it. */
+  let ending: string | undefined;
+  let giveUp = (): void => undefined;
   /** Lines of a program that wait for room in the outbox: no more than were read at once, for the input pauses. */
   const waiting: string[] = [];
   /** Lines of a program that can never be sent. */
@@ -96,22 +99,39 @@ function talk(
     if (isEnding) return;
     isEnding = true;
     terminal.close();
-    if (problem === undefined)
-      await Promise.race([client.flush(), new Promise((resolve) => setTimeout(resolve, waitMs).unref())]);
+    if (problem === undefined) {
+      const waited = new Promise<void>((resolve) => {
+        giveUp = resolve;
+      });
+      // It holds the process, which else would end before it has said what was not stored.
+      const timer = setTimeout(giveUp, waitMs);
+      await Promise.race([client.flush(), waited]);
+      clearTimeout(timer);
+    }
     const left = client.outboxSize + waiting.length + refused;
+    const why = problem ?? (left > 0 ? ending : undefined);
     await client.close();
     const lost = left > 0 ? `${left} ${left === 1 ? "message was" : "messages were"} not stored` : undefined;
-    const line = [problem, lost].filter((text) => text !== undefined).join("; ");
+    const line = [why, lost].filter((text) => text !== undefined).join("; ");
     if (line !== "") io.stderr.write(`chappe chat: ${printable(line)}\n`);
     done(line === "" ? code : 2);
   };
 
   client.on("state", (event) => {
-    if (isEnding) return;
-    view.state(event);
     const why = event.error === undefined ? "" : `: ${event.error.code}: ${event.error.message}`;
-    if (event.state === "locked") void end(2, `the token is not accepted${why}`);
-    if (event.state === "closed") void end(2, `the connection has ended for good${why}`);
+    const problem = {
+      locked: `the token is not accepted${why}`,
+      closed: `the connection has ended for good${why}`,
+    }[event.state as "locked" | "closed"];
+    if (isEnding) {
+      // What was to be sent first cannot be sent any more: that, and why, is said.
+      if (problem === undefined || ending !== undefined) return;
+      ending = problem;
+      giveUp();
+      return;
+    }
+    view.state(event);
+    if (problem !== undefined) void end(2, problem);
   });
   client.on("welcome", (event) => view.welcome(event));
   client.on("joined", (joined) => view.joined(joined));
