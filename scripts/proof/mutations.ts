@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import { messageType } from "../../test/support/codec/adapter.ts";
 import type { Difference } from "../../test/support/codec/differences.ts";
-import { differenceClasses } from "../../test/support/codec/differences.ts";
+import { classOf, differenceClasses } from "../../test/support/codec/differences.ts";
 import { Judge } from "../../test/support/codec/judge.ts";
 import { compare, verdict } from "../../test/support/codec/mutants.ts";
 
@@ -31,7 +31,7 @@ async function shrink(judge: Judge, difference: Difference): Promise<Difference>
     for (let at = 0; at + size <= best.bytes.length && judge.calls < last; ) {
       const bytes = Uint8Array.from([...best.bytes.subarray(0, at), ...best.bytes.subarray(at + size)]);
       const now = { ...verdict(type, bytes), retry: best.retry };
-      if (now.accepted === best.accepted && now.code === best.code && (await judge.accepts(type.desc, bytes)) !== now.accepted)
+      if (now.code === best.code && classOf(now) === undefined && (await judge.accepts(type.desc, bytes)) !== now.accepted)
         best = now;
       else at += size;
     }

@@ -60,18 +60,17 @@ function kindOf(json: Json): ValueMessage["kind"] {
   return { case: undefined };
 }
 
-/** The reverse of {@link fromStruct}. */
-// biome-ignore lint/suspicious/noExplicitAny: protobuf-es types such a field as its own JsonObject, which this module cannot name.
-export function toStruct(struct: StructMessage): any {
+/** The reverse of {@link fromStruct}. `T`: the type that protobuf-es gives such an object, which this module cannot name. */
+export function toStruct<T extends object>(struct: StructMessage): T {
   const json: { [key: string]: Json } = {};
   for (const key of Object.keys(struct.fields)) setEntry(json, key, toJson(struct.fields[key] as ValueMessage));
-  return json;
+  return json as T;
 }
 
 function toJson({ kind }: ValueMessage): Json {
   switch (kind.case) {
     case "structValue":
-      return toStruct(kind.value);
+      return toStruct<{ readonly [key: string]: Json }>(kind.value);
     case "listValue":
       return kind.value.values.map(toJson);
     case "nullValue":

@@ -18,7 +18,7 @@ export interface DecodeOptions {
   readonly maxUnknownFields?: number;
   /**
    * What the message may hold of the heap beside the bytes themselves, estimated, in bytes; by default 4 times the bytes and 64 KiB.
-   * Data that is made of a great many small messages wants more: `memory: (bytes) => 16 * bytes.length`.
+   * Data that is made of a great many small messages wants more, for example `maxMemory: 16 * bytes.length`.
    */
   readonly maxMemory?: number;
   /** `keep` (the default) holds unknown fields in `$unknown`, `drop` forgets them. */

@@ -3,6 +3,7 @@
 import { ProtocolError } from "../errors.ts";
 import type { RightName } from "../session/client-events.ts";
 import { type Content, checkFrame, createFrame, encodedSize, type Init, type Profile, Right } from "../wire/codec.ts";
+import { isLater } from "./later.ts";
 import type { Principal } from "./options.ts";
 
 const rightNumbers: ReadonlyMap<RightName, Right> = new Map([
@@ -26,7 +27,7 @@ export function rightsOf(names: readonly RightName[] | undefined): Right[] {
  * @throws ProtocolError INTERNAL (local) where it is a promise: nobody waits for it, and it would pass for a yes.
  */
 export function atOnce<T>(name: string, value: T): T {
-  if (typeof (value as { then?: unknown } | null | undefined)?.then !== "function") return value;
+  if (!isLater(value)) return value;
   // It is refused here and now; that it may come to nothing as well must not end the process.
   void Promise.resolve(value).catch(() => undefined);
   throw new ProtocolError("INTERNAL", `${name} has given a promise; it must answer at once`);

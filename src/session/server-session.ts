@@ -45,8 +45,6 @@ import { Timers } from "./timers.ts";
 import { nextServerState, type ServerInput, type ServerState } from "./transitions.ts";
 import type { Data, SharedFrame, Transmit } from "./transmit.ts";
 
-type TimerKind = "auth" | "dead" | "ping" | "expiry" | "drain" | "coalesce";
-
 /**
  * One connection of a relay (SES-9), from the opening of its transport to the event `closed`. Its driver gives it what comes in (`handle…`),
  * takes what the hub is to do (`pollEvent`) and what goes out (`pollTransmit`), and calls `handleTimeout` when `pollTimeout` says. All times
@@ -58,7 +56,7 @@ export class ServerSession {
   readonly #rooms: ServerRooms;
   readonly #receiver: Receiver;
   readonly #events = new Fifo<ServerEvent>();
-  readonly #timers = new Timers<TimerKind>(["dead", "auth", "expiry", "drain", "ping", "coalesce"]);
+  readonly #timers = new Timers(["dead", "auth", "expiry", "drain", "ping", "coalesce"]);
   #state: ServerState = "open";
   readonly #held = new HeldFrames();
   /** The refreshes that were being decided when the token expired: while one of them is, the connection goes on (AUT-4). */

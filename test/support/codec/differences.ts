@@ -44,13 +44,13 @@ export const differenceClasses: readonly DifferenceClass[] = [
   {
     name: "a hundred levels below the outermost message",
     reason: "protoc does not count the outermost one; the codecs do, as protobuf-es does: their limit of 100 is protoc's of 99",
-    holds: ({ code, bytes, retry }) => code === "DEPTH_EXCEEDED" && retry(bytes, { maxDepth: 101 }).accepted,
+    holds: (difference) => difference.code === "DEPTH_EXCEEDED" && fits(difference, { maxDepth: 101 }),
   },
   {
     name: "more memory, elements or unknown fields than the codecs' limits allow",
     reason: "protoc has no such limits",
-    holds: ({ code = "", bytes, retry }) =>
-      ["MEMORY_EXCEEDED", "ELEMENTS_EXCEEDED", "UNKNOWN_EXCEEDED"].includes(code) && retry(bytes, unlimited).accepted,
+    holds: (difference) =>
+      ["MEMORY_EXCEEDED", "ELEMENTS_EXCEEDED", "UNKNOWN_EXCEEDED"].includes(difference.code ?? "") && fits(difference, unlimited),
   },
   {
     name: "a length in more than five bytes",
@@ -69,6 +69,12 @@ const forms = [
   { length: 5, mask: 0x0f },
   { length: 10, mask: 0x01 },
 ];
+/** Whether the codec accepts the input with other limits, or would but for bits that protoc ignores. */
+function fits({ bytes, retry, ...difference }: Difference, options: DecodeOptions): boolean {
+  const now = retry(bytes, options);
+  return now.accepted || repaired({ ...difference, ...now, retry });
+}
+
 /** Whether the codec accepts the input once such bits are cleared, one varint after the other, each where its error says. */
 function repaired({ bytes, at = -1, retry }: Difference): boolean {
   const copy = bytes.slice();
