@@ -1,13 +1,10 @@
 /**
- * What a caller may give, as tables: each option has one rule, and a name without a rule is refused.
- *
- * Law: what is wrong is refused by its name when it is given, before anything has happened (UsageError OPTION_INVALID). An option that is
- * undefined is absent. What goes into a frame is judged by the frame that it makes (ENC-8): of that only the names are checked here.
+ * What a caller of a client may give: one rule for each option, by the law of the rules. What goes into a frame is judged by the frame that
+ * it makes (ENC-8): of that only the names are checked here.
  */
 
 import type { OutboxLimits } from "../delivery/outbox.ts";
 import type { RoomPosition } from "../delivery/room-cursor.ts";
-import { UsageError } from "../errors.ts";
 import type { BackoffOptions } from "../session/backoff.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
@@ -15,42 +12,28 @@ import type { ClientEvents } from "../session/client-events.ts";
 import type { ClientTimes } from "../session/client-options.ts";
 import type { BatchOptions } from "../session/client-publisher.ts";
 import type { JoinOptions } from "../session/client-room.ts";
+import {
+  anything,
+  callable,
+  checkedBy,
+  doing,
+  invalid,
+  isCallable,
+  isCodec,
+  isObject,
+  ms,
+  must,
+  oneOf,
+  type Rules,
+  text,
+  textOrCallable,
+  texts,
+  whole,
+} from "../session/option-rules.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
 import { isLoopback } from "./loopback.ts";
 import type { ClientOptions } from "./options.ts";
 import type { HistoryOptions } from "./room.ts";
-
-/** What a value must be, in words, where it is not; undefined where it is. */
-type Rule = (value: unknown) => string | undefined;
-/** A rule for each option; for one that holds options itself, their rules. */
-type Rules<T> = Readonly<Record<keyof T, Rule | AnyRules>>;
-interface AnyRules {
-  readonly [name: string]: Rule | AnyRules;
-}
-
-const must =
-  (be: string, test: (value: unknown) => boolean): Rule =>
-  (value) =>
-    test(value) ? undefined : `must be ${be}`;
-
-const anything: Rule = () => undefined;
-const text = must("a string", (value) => typeof value === "string");
-const callable = must("a function", isCallable);
-const texts = must("a list of strings", (value) => Array.isArray(value) && value.every((each) => typeof each === "string"));
-const textOrCallable = must("a string or a function", (value) => typeof value === "string" || isCallable(value));
-const oneOf = (...names: string[]) => must(`one of ${names.join(", ")}`, (value) => names.includes(value as string));
-const number = (least: number, most: number) =>
-  must(`a number from ${least} to ${most}`, (value) => typeof value === "number" && value >= least && value <= most);
-const whole = (least: number, most = Number.MAX_SAFE_INTEGER) =>
-  must(
-    `a whole number from ${least} to ${most}`,
-    (value) => Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most,
-  );
-/** Ms; at most what timers of all platforms take. */
-const ms = (least: number) => number(least, 0x7fffffff);
-/** An object that can do this. */
-const doing = (...methods: string[]) =>
-  must(`an object with ${methods.join(", ")}`, (value) => methods.every((name) => isCallable(Object(value)[name])));
 
 const times: Rules<ClientTimes> = {
   connectTimeout: ms(1),
@@ -153,30 +136,6 @@ export function checkListener(name: EventName, listener: unknown): void {
   if (!isCallable(listener)) throw invalid(`on("${name}")`, "the listener must be a function");
 }
 
-/** Looks at each option by its rule. @param prefix - stands before its name. @returns a copy, without what is absent. */
-function checkedBy(rules: AnyRules, options: unknown, what: string, prefix: string): Record<string, unknown> {
-  if (!isObject(options)) throw invalid(what, "must be an object");
-  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(rules, name));
-  if (unknown.length > 0) {
-    const names = unknown.map((name) => prefix + name).join(", ");
-    throw invalid(names, `not known; ${what} may hold ${Object.keys(rules).join(", ")}`);
-  }
-  const checked: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    const rule = rules[name];
-    if (value === undefined || rule === undefined) continue;
-    const path = prefix + name;
-    if (typeof rule !== "function") {
-      checked[name] = checkedBy(rule, value, path, `${path}.`);
-      continue;
-    }
-    const wrong = rule(value);
-    if (wrong !== undefined) throw invalid(path, wrong);
-    checked[name] = value;
-  }
-  return checked;
-}
-
 /** The host of a URL without user and password. React Native's URL has none. */
 const hostOf = /^wss?:\/\/(\[[^\]]*\]|[^:/?#]*)(?=[:/?#]|$)/;
 
@@ -190,21 +149,4 @@ function checkUrl({ url, token, insecure = "refuse" }: ClientOptions): void {
     const how = 'use wss://, or allow it by insecure: "allow"';
     throw invalid("url", `the token would be readable on its way (TRN-10); ${how}`);
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isCodec(value: unknown): boolean {
-  const { subprotocol, encode, parse } = Object(value);
-  return typeof subprotocol === "string" && isCallable(encode) && isCallable(parse);
-}
-
-function isCallable(value: unknown): boolean {
-  return typeof value === "function";
-}
-
-function invalid(name: string, what: string): UsageError {
-  return new UsageError("OPTION_INVALID", `${name}: ${what}`);
 }
