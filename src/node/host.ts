@@ -2,12 +2,17 @@
 
 import { randomFillSync } from "node:crypto";
 import type { Clock, Random } from "../session/host.ts";
+import { checkedBy, yesOrNo } from "../session/option-rules.ts";
 
 /** Longest delay that Node's timers take, 2^31−1 ms; a longer one would be taken as 1 ms. */
 const longestDelay = 0x7fffffff;
 
-/** A clock that does not step, the wall clock, and timers. Timers do not keep the process alive unless `keepAlive` is set. */
+/**
+ * A clock that does not step, the wall clock, and timers. Timers do not keep the process alive unless `keepAlive` is set.
+ * @throws UsageError OPTION_INVALID, with the name of the option.
+ */
 export function nodeClock(options: { readonly keepAlive?: boolean } = {}): Clock {
+  checkedBy({ keepAlive: yesOrNo }, options, "options", "");
   return {
     now: () => performance.now(),
     wall: () => Date.now(),

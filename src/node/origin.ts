@@ -22,3 +22,13 @@ export function isOriginAllowed(
     return false;
   }
 }
+
+/** Whether this is an origin as a browser writes it: anything else would match none. */
+export function isOrigin(value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  try {
+    return value === "null" || new URL(value).origin === value;
+  } catch {
+    return false;
+  }
+}

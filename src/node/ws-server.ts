@@ -3,10 +3,12 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { closeCode, UsageError } from "../errors.ts";
-import type { Relay } from "../relay/relay.ts";
+import { Relay } from "../relay/relay.ts";
 import { jsonCodec } from "../session/json-codec.ts";
+import { check, checkedBy, doing, must, type Rules, whole } from "../session/option-rules.ts";
 import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 import { loadWs } from "./load-ws.ts";
+import { isOrigin } from "./origin.ts";
 import { Rounds } from "./rounds.ts";
 import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";
 import { routeUpgrades } from "./upgrade-routes.ts";
@@ -15,18 +17,18 @@ import { WsTransport } from "./ws-transport.ts";
 /** How a relay is served. */
 export interface AttachOptions {
   /**
-   * Path of the endpoint, `/` by default; no two relays of one server have the same. An upgrade of another path gets 404. Where somebody
+   * Path of the endpoint, `/` by default: it begins with / and holds neither ? nor #. No two relays of one server have the same. An upgrade of another path gets 404. Where somebody
    * else listens for upgrades too, it is theirs, and its connection is ended if they do not answer it within `timeoutMs`.
    */
   readonly path?: string;
   /**
    * Origins of web pages that may connect, as `https://chat.example.org`; compared as whole strings. By default those whose host and port
-   * are those of the request (TRN-8).
+   * are those of the request (TRN-8). `null` is the origin of a page that has none.
    */
   readonly origins?: readonly string[];
-  /** Connections at a time, 10,000 by default; a further one gets 503. */
+  /** Connections at a time, at least 1, 10,000 by default; a further one gets 503. */
   readonly maxConnections?: number;
-  /** For the header of an upgrade request, and for a message that has begun; in ms, 10,000 by default (TRN-11). */
+  /** For the header of an upgrade request, and for a message that has begun; in ms: 1 to 2^31−1, 10,000 by default (TRN-11). */
   readonly timeoutMs?: number;
 }
 
@@ -40,7 +42,16 @@ export interface AttachedRelay {
   detach(): void;
 }
 
-const known: ReadonlySet<string> = new Set<keyof AttachOptions>(["path", "origins", "maxConnections", "timeoutMs"]);
+const rules: Rules<AttachOptions> = {
+  path: must(
+    "a path that begins with / and holds neither ? nor #",
+    (value) => typeof value === "string" && /^\/[^?#]*$/.test(value),
+  ),
+  origins: must("a list of origins, as https://chat.example.org", (value) => Array.isArray(value) && value.every(isOrigin)),
+  maxConnections: whole(1),
+  // The longest that Node's timers take.
+  timeoutMs: whole(1, 0x7fffffff),
+};
 
 const codecs: readonly FrameCodec[] = [binaryCodec, jsonCodec];
 
@@ -64,19 +75,22 @@ const textFactor = 8;
  * const attached = await attachRelay(server, relay, { origins: ["https://chat.example.org"] });
  * ```
  *
- * @throws UsageError DEPENDENCY_MISSING where the package `ws` is not installed; OPTION_INVALID.
+ * What is wrong rejects the promise: UsageError OPTION_INVALID, with the name of the argument or option; DEPENDENCY_MISSING where the package
+ * `ws` is not installed.
  */
 export async function attachRelay(server: Server, relay: Relay, options: AttachOptions = {}): Promise<AttachedRelay> {
-  const { path = "/", origins, maxConnections = 10_000, timeoutMs = 10_000 } = options;
-  if (!path.startsWith("/") || path.includes("?"))
-    throw new UsageError("OPTION_INVALID", `path must begin with / and hold no ?: ${path}`);
-  if (origins !== undefined && !(Array.isArray(origins) && origins.every((origin) => typeof origin === "string")))
-    throw new UsageError("OPTION_INVALID", "origins must be a list of origins");
-  for (const name of Object.keys(options))
-    if (!known.has(name)) throw new UsageError("OPTION_INVALID", `there is no option ${name}`);
-  for (const [name, value] of Object.entries({ maxConnections, timeoutMs }))
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new UsageError("OPTION_INVALID", `${name} must be a whole number above 0`);
+  check(doing("on", "off", "listenerCount"), "server", server);
+  check(
+    must("a Relay", (value) => value instanceof Relay),
+    "relay",
+    relay,
+  );
+  const {
+    path = "/",
+    origins,
+    maxConnections = 10_000,
+    timeoutMs = 10_000,
+  }: AttachOptions = checkedBy(rules, options, "options", "");
 
   const { WebSocketServer } = await loadWs();
   const bounds = {
@@ -94,13 +108,13 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
       return [codec.subprotocol, { codec, made }];
     }),
   );
-  const rules = { origins, subprotocols: [...servers.keys()] };
+  const taken = { origins, subprotocols: [...servers.keys()] };
   const open = new Set<Duplex>();
   const rounds = new Rounds();
   let isAccepting = true;
 
   const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const judged = judgeUpgrade(request, rules);
+    const judged = judgeUpgrade(request, taken);
     if (typeof judged !== "string") {
       refuse(socket, judged);
       return;

@@ -27,9 +27,16 @@ export const texts: Rule = must(
   "a list of strings",
   (value) => Array.isArray(value) && value.every((each) => typeof each === "string"),
 );
+/** A plain object whose values are strings. */
+export const textsByName: Rule = must(
+  "an object of strings",
+  (value) => isObject(value) && !(value instanceof Map) && Object.values(value).every((each) => typeof each === "string"),
+);
+export const bytes: Rule = must("a Uint8Array", (value) => value instanceof Uint8Array);
+export const yesOrNo: Rule = must("true or false", (value) => typeof value === "boolean");
 export const textOrCallable: Rule = must("a string or a function", (value) => typeof value === "string" || isCallable(value));
 export const oneOf = (...names: string[]): Rule => must(`one of ${names.join(", ")}`, (value) => names.includes(value as string));
-const number = (least: number, most: number): Rule =>
+export const number = (least: number, most: number): Rule =>
   must(`a number from ${least} to ${most}`, (value) => typeof value === "number" && value >= least && value <= most);
 export const whole = (least: number, most: number = Number.MAX_SAFE_INTEGER): Rule =>
   must(
@@ -42,8 +49,19 @@ export const ms = (least: number): Rule => number(least, 0x7fffffff);
 export const doing = (...methods: string[]): Rule =>
   must(`an object with ${methods.join(", ")}`, (value) => methods.every((name) => isCallable(Object(value)[name])));
 
-/** Looks at each option by its rule. @param prefix - stands before its name. @returns a copy, without what is absent. */
-export function checkedBy(rules: AnyRules, options: unknown, what: string, prefix: string): Record<string, unknown> {
+/**
+ * Looks at each option by its rule.
+ * @param prefix - stands before its name.
+ * @param required - the options that must not be absent.
+ * @returns a copy, without what is absent.
+ */
+export function checkedBy(
+  rules: AnyRules,
+  options: unknown,
+  what: string,
+  prefix: string,
+  required: readonly string[] = [],
+): Record<string, unknown> {
   if (!isObject(options)) throw invalid(what, "must be an object");
   const unknown = Object.keys(options).filter((name) => !Object.hasOwn(rules, name));
   if (unknown.length > 0) {
@@ -63,7 +81,14 @@ export function checkedBy(rules: AnyRules, options: unknown, what: string, prefi
     if (wrong !== undefined) throw invalid(path, wrong);
     checked[name] = value;
   }
+  for (const name of required) if (checked[name] === undefined) throw invalid(prefix + name, "is missing");
   return checked;
+}
+
+/** Looks at one value, as an argument is. @throws UsageError OPTION_INVALID. */
+export function check(rule: Rule, name: string, value: unknown): void {
+  const wrong = rule(value);
+  if (wrong !== undefined) throw invalid(name, wrong);
 }
 
 export function isObject(value: unknown): value is object {

@@ -167,11 +167,37 @@ describe("the upgrade", () => {
     { timeoutMs: Number.NaN },
     { origins: "https://chat.example.org" },
     { origins: [5] },
+    { origins: ["https://chat.example.org/"] },
+    { origins: ["chat.example.org"] },
+    { origins: null },
     { origin: ["https://chat.example.org"] },
+    { path: 5 },
+    { path: null },
+    { path: "/#a" },
+    { timeoutMs: 2 ** 31 },
+    { maxConnections: "5" },
+    null,
+    [],
+    5,
   ])("%j is OPTION_INVALID", async (options) => {
-    const error = await attachRelay({} as never, {} as never, options as never).catch((cause: unknown) => cause);
+    const { relay, server } = await start();
+    const error = await attachRelay(server, relay, options as never).catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(UsageError);
     expect(error).toMatchObject({ code: "OPTION_INVALID" });
+  });
+
+  test("a server or a relay that is none is OPTION_INVALID, by its name", async () => {
+    const { relay, server } = await start();
+    for (const none of [undefined, null, {}, 5, []]) {
+      await expect(attachRelay(none as never, relay, { path: "/b" })).rejects.toThrow(/^server:/);
+      await expect(attachRelay(server, none as never, { path: "/b" })).rejects.toThrow(/^relay:/);
+    }
+  });
+
+  test("those of the clock are checked", () => {
+    for (const options of [null, 5, [], { keepAlive: 1 }, { keepalive: true }]) {
+      expect(() => nodeClock(options as never)).toThrow(UsageError);
+    }
   });
 });
 

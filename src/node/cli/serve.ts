@@ -7,6 +7,7 @@ import { MemoryBroker } from "../../relay/memory-broker.ts";
 import { Relay } from "../../relay/relay.ts";
 import { nodeClock, nodeRandom } from "../host.ts";
 import { loadWs } from "../load-ws.ts";
+import { isOrigin } from "../origin.ts";
 import { attachRelay } from "../ws-server.ts";
 import type { Command, Given } from "./command.ts";
 import { choice } from "./input.ts";
@@ -109,11 +110,7 @@ function pagesOf(port: number): readonly string[] {
 }
 
 function originOf(text: string): string {
-  try {
-    if (text === "null" || new URL(text).origin === text) return text;
-  } catch {
-    // Told below.
-  }
+  if (isOrigin(text)) return text;
   throw new CliError(`--origin is '${text}': an origin is expected, as https://chat.example.org`);
 }
 

@@ -121,7 +121,7 @@ describe("serve", () => {
       "--origin is 'https://example.org/': an origin is expected, as https://chat.example.org",
     ],
     [["--dev", "--log", "loud"], "--log is 'loud': one of debug, info, warn, error is expected"],
-    [["--dev", "--path", "x"], "OPTION_INVALID: path must begin with / and hold no ?: x"],
+    [["--dev", "--path", "x"], "OPTION_INVALID: path: must be a path that begins with / and holds neither ? nor #"],
     [["--tokens", "/nowhere"], "cannot read /nowhere: no such file"],
     [["extra", "--dev"], "unexpected argument 'extra'"],
   ])("%j is refused", async (args, line) => {
