@@ -175,6 +175,7 @@ async function renderErrors() {
 const times = {
   connectTimeout: ["client: from opening a transport to welcome", "SES-8"],
   authTimeout: ["relay: to hello; and from hello to the end of authentication", "AUT-3"],
+  answerTimeout: ["relay: how long a request may wait for the application or the broker", "FRM-7"],
   pingAfter: ["`Welcome.ping_ms`", "LIV-1"],
   deadAfter: ["`Welcome.dead_ms`", "LIV-4"],
   reconnectBase: ["client: base of the backoff", "LIV-6"],

@@ -12,7 +12,7 @@ import { userTopic } from "./broker.ts";
 import { type CheckedPrincipal, checkedPrincipal } from "./checks.ts";
 import type { Connection } from "./connection.ts";
 import type { Hub } from "./hub.ts";
-import { attempt, Deadlines } from "./later.ts";
+import { attempt, Deadlines, NoAnswer } from "./later.ts";
 import { authenticationCodes, type Principal, revokeMs } from "./options.ts";
 
 export class Admission {
@@ -33,6 +33,11 @@ export class Admission {
     this.#engine = engine;
     this.#headers = headers;
     this.#deadlines = new Deadlines(hub.config.clock);
+  }
+
+  /** User id; empty before authentication. */
+  get user(): string {
+    return this.#who?.user ?? "";
   }
 
   get principal(): Principal | undefined {
@@ -76,7 +81,7 @@ export class Admission {
       this.#connection.turn();
     };
     const failed = (error: unknown): void => answer(() => this.#engine.fail(ref, this.#authenticationError(error)));
-    const inTime = this.#deadlines.set(times.authTimeout, () => failed(new ProtocolError("UNAVAILABLE", "it takes too long")));
+    const inTime = this.#deadlines.set(times.authTimeout, () => failed(new NoAnswer("authenticate takes too long")));
     attempt(
       () => this.#authenticate(token),
       (principal) => {
@@ -87,7 +92,7 @@ export class Admission {
         } catch (error) {
           return failed(error);
         }
-        if (who.principal.user !== this.principal?.user) {
+        if (who.user !== this.user) {
           const changed = new ProtocolError("PRINCIPAL_CHANGED", "the token is of another principal");
           return answer(() => this.#engine.fail(ref, changed));
         }
@@ -104,8 +109,8 @@ export class Admission {
 
   /** The connection has ended. */
   end(): void {
-    this.#deadlines.clear();
-    const user = this.principal?.user ?? "";
+    this.#deadlines.end();
+    const { user } = this;
     if (this.#stage === "entered") this.#hub.link.release(user, this.#session, this.attempt);
     if (this.#stage !== "new") this.#hub.topics.release(userTopic(user));
   }
@@ -121,7 +126,7 @@ export class Admission {
     } catch (error) {
       return this.#refuse(error);
     }
-    const { user } = principal;
+    const { user } = this;
     this.#stage = "following";
     this.#hub.identified(this.#connection);
     attempt(

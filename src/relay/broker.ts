@@ -159,7 +159,8 @@ export interface BrokerSink {
 
 /**
  * A relay's access to a broker. Methods that return promises reject with a ProtocolError: UNAVAILABLE where nothing was done; anything
- * else counts as that. They MUST be safe to call again.
+ * else counts as that. They MUST be safe to call again. One that does not answer within `times.answerTimeout` counts as failed, and what it
+ * says later is passed over; then `append` may have been done.
  */
 export interface BrokerLink {
   /** Names the relay among those that share the broker. */
@@ -170,7 +171,7 @@ export interface BrokerLink {
    * bound the rooms that one user makes, and reject with UNAVAILABLE beyond.
    */
   open(room: string, user: string): MaybePromise<RoomLog>;
-  /** Ends what {@link open} began. A log that nobody has open, and of which nothing is known, MAY go (LOG-3). */
+  /** Ends what {@link open} began, also where that has not answered yet: who waited for it has given it up (FRM-7). A log that nobody has open, and of which nothing is known, MAY go (LOG-3). */
   close(room: string): void;
   /**
    * Decides and stores, in one atomic step (PUB-7, LOG-7, LOG-8); the answer comes to `settled`. Requests of one relay and room MUST be
@@ -195,7 +196,7 @@ export interface BrokerLink {
    * promise is kept may be in it or not, and are told.
    */
   follow(topic: string): MaybePromise<ReadonlyMap<string, RegistryValue>>;
-  /** Ends what {@link follow} began. */
+  /** Ends what {@link follow} began, also where that has not answered yet. */
   unfollow(topic: string): void;
   /**
    * Sets a key. It goes after `ttlMs`, unless it is set again, and MUST go within 60 s where the relay has ended without {@link detach};

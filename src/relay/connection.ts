@@ -5,6 +5,7 @@
 
 import { type ErrorCodeName, ProtocolError } from "../errors.ts";
 import { toContent } from "../session/client-convert.ts";
+import { check, yesOrNo } from "../session/option-rules.ts";
 import type { Delivery, PublishOutcome, PublishTicket, ServerEvent } from "../session/server-events.ts";
 import type { DrainOptions } from "../session/server-options.ts";
 import { ServerSession } from "../session/server-session.ts";
@@ -60,7 +61,7 @@ export class Connection implements RelayConnection {
 
   /** User id; empty before authentication. */
   get user(): string {
-    return this.#admission.principal?.user ?? "";
+    return this.#admission.user;
   }
 
   get profile(): Profile | undefined {
@@ -164,9 +165,11 @@ export class Connection implements RelayConnection {
     this.#rooms.doubtJoins();
   }
 
-  /** PRS-6. @throws what the application's hook throws. */
+  /** PRS-6. @throws what the application's hook throws; UsageError where it gives neither true nor false. */
   maySee(user: string): boolean {
-    return atOnce("maySee", this.#hub.config.maySee(this.principal, user)) === true;
+    const sees = atOnce("maySee", this.#hub.config.maySee(this.principal, user));
+    check(yesOrNo, "maySee", sees);
+    return sees;
   }
 
   /** What a client is told where the service fails: nothing of why; that goes to the log. Errors that are meant for it pass. */

@@ -1,6 +1,7 @@
 /** The relay: the server's end of Chappe, without sockets. */
 
-export { ProtocolError } from "../errors.ts";
+export { ProtocolError, UsageError } from "../errors.ts";
+export type { BackendPublish } from "./backend.ts";
 export {
   type Announcement,
   type BackendEntry,
@@ -33,5 +34,5 @@ export type {
   RelayOptions,
   RelayTimes,
 } from "./options.ts";
-export { type BackendPublish, Relay, type RelayStats } from "./relay.ts";
+export { Relay, type RelayStats } from "./relay.ts";
 export type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";

@@ -20,6 +20,7 @@ import type {
   Watermarks,
 } from "./broker.ts";
 import { type MemoryBrokerOptions, type MemoryReader, MemoryStore } from "./memory-store.ts";
+import { checkText } from "./rules.ts";
 
 export type { Retention } from "./memory-log.ts";
 export type { MemoryBrokerOptions } from "./memory-store.ts";
@@ -29,7 +30,7 @@ export class MemoryBroker implements Broker {
   readonly #store: MemoryStore;
   #relays = 0;
 
-  /** @throws UsageError OPTION_INVALID */
+  /** @throws UsageError OPTION_INVALID, with the name of the option. */
   constructor(options: MemoryBrokerOptions) {
     this.#store = new MemoryStore(options);
   }
@@ -40,8 +41,9 @@ export class MemoryBroker implements Broker {
     return link;
   }
 
-  /** Empties a room's log, as if the room were deleted and made again: a new epoch, of which all are told (LOG-3). */
+  /** Empties a room's log, as if the room were deleted and made again: a new epoch, of which all are told (LOG-3). @throws UsageError OPTION_INVALID where it is no string. */
   reset(room: string): void {
+    checkText("room", room);
     this.#store.reset(room);
   }
 }

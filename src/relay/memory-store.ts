@@ -1,6 +1,6 @@
 /** The state of a broker in memory, and the order in which its relays are told of it. */
 
-import { ProtocolError, UsageError } from "../errors.ts";
+import { ProtocolError } from "../errors.ts";
 import { type Clock, type Random, randomEpoch } from "../session/host.ts";
 import { Fifo } from "../session/server-queues.ts";
 import { Durability } from "../wire/codec.ts";
@@ -20,6 +20,7 @@ import {
 } from "./broker.ts";
 import { type Decided, type LogBounds, MemoryLog, type Retention } from "./memory-log.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
+import { checkedMemoryOptions } from "./rules.ts";
 import { UserQuota } from "./user-quota.ts";
 
 /** What a {@link MemoryBroker} is made with. Its memory is bounded by these, and by what is remembered of users in a room. */
@@ -96,20 +97,22 @@ export class MemoryStore {
   readonly #told = new Fifo<Told>();
   #telling: "idle" | "busy" = "idle";
 
-  constructor(options: MemoryBrokerOptions) {
+  /** @throws UsageError OPTION_INVALID, with the name of the option. */
+  constructor(given: MemoryBrokerOptions) {
+    const options = checkedMemoryOptions(given);
     const { retention = {}, dedupWindowS = defaultRelayLimits.dedupWindowS, maxRooms = 100_000 } = options;
     const { maxRoomsPerUser = 1000, maxSessionsPerUser = 1000 } = options;
     this.#clock = options.clock;
     this.#random = options.random;
-    this.#maxRooms = positive(maxRooms, "maxRooms");
-    this.#makers = new UserQuota(positive(maxRoomsPerUser, "maxRoomsPerUser"));
+    this.#maxRooms = maxRooms;
+    this.#makers = new UserQuota(maxRoomsPerUser);
     this.#bounds = {
-      maxEntries: positive(retention.maxEntries ?? 100, "retention.maxEntries"),
-      maxBytes: positive(retention.maxBytes ?? 16 * 1024 * 1024, "retention.maxBytes"),
-      maxAgeMs: positive(retention.maxAgeMs ?? Number.POSITIVE_INFINITY, "retention.maxAgeMs"),
-      dedupWindowMs: positive(dedupWindowS, "dedupWindowS") * 1000,
+      maxEntries: retention.maxEntries ?? 100,
+      maxBytes: retention.maxBytes ?? 16 * 1024 * 1024,
+      maxAgeMs: retention.maxAgeMs ?? Number.POSITIVE_INFINITY,
+      dedupWindowMs: dedupWindowS * 1000,
       maxProducers: maxUsers,
-      maxProducersPerUser: positive(maxSessionsPerUser, "maxSessionsPerUser"),
+      maxProducersPerUser: maxSessionsPerUser,
       maxReceipts: maxUsers,
     };
     this.#registry = new MemoryRegistry(options.clock, (topic, key, value) => {
@@ -274,9 +277,4 @@ export class MemoryStore {
     if (held === undefined) throw new ProtocolError("UNAVAILABLE", "the room is not open");
     return held.log;
   }
-}
-
-function positive(value: number, name: string): number {
-  if (!(value >= 1)) throw new UsageError("OPTION_INVALID", `${name} must be at least 1`);
-  return value;
 }

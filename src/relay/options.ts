@@ -1,26 +1,21 @@
 /** What a relay is made with: checked once, each wrong value by its name. */
 
-import { type ErrorCodeName, UsageError } from "../errors.ts";
+import type { ErrorCodeName } from "../errors.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { DetailName, MessageContent, MessageKind, RightName } from "../session/client-events.ts";
 import type { Clock, Random } from "../session/host.ts";
+import { invalid } from "../session/option-rules.ts";
 import type { ServerTimes } from "../session/server-options.ts";
 import type { Init, Profile } from "../wire/codec.ts";
-import {
-  clientFrameBytes,
-  defaultRelayLimits,
-  defaultTimes,
-  producerRing,
-  relayFrameBytes,
-  type SessionLimits,
-} from "../wire/limits.ts";
+import { defaultRelayLimits, defaultTimes, relayFrameBytes, type SessionLimits } from "../wire/limits.ts";
 import type { Broker, MaybePromise } from "./broker.ts";
+import { checkedRelayOptions } from "./rules.ts";
 
 /** Who authentication says the client is (AUT-1). */
 export interface Principal {
   /** User id: 1 to 256 bytes of UTF-8. */
   readonly user: string;
-  /** How the user is shown (AUT-9). */
+  /** How the user is shown (AUT-9). Unknown names in it count as a fault of the hook. */
   readonly profile?: Init<Profile> | undefined;
   /** For how long the token holds from now on, in ms; 0 or absent: it does not expire (AUT-4). */
   readonly expiresInMs?: number | undefined;
@@ -80,15 +75,15 @@ export interface RelayOptions {
   readonly random: Random;
   /**
    * Who is it? Throw, or reject with, a ProtocolError UNAUTHENTICATED or TOKEN_EXPIRED where the token is not accepted, RATE_LIMITED or
-   * UNAVAILABLE where it may be later (AUT-1); any other error is UNAVAILABLE to the client. Called for hello and for refresh, each time
+   * UNAVAILABLE where it may be later (AUT-1); any other error, and what is no {@link Principal}, is UNAVAILABLE to the client. Called for hello and for refresh, each time
    * bounded by `times.authTimeout` (AUT-3, AUT-5).
    */
   readonly authenticate: (credentials: Credentials) => MaybePromise<Principal>;
   /**
    * What may the principal do in this room? Undefined or nothing: as if the room did not exist (AUT-7). By default everything but redacting
    * others' entries, where the name does not begin with "@"; of those, "@" and the own user id alone, an inbox (ROM-2). Called for each
-   * join, and again for the rooms that are open after {@link Relay.revoke} and a refresh (AUT-6, AUT-8). Thrown: UNAVAILABLE to a join; an
-   * open room is lost. After a revocation it has less than a second: then the room is lost too.
+   * join, and again for the rooms that are open after {@link Relay.revoke} and a refresh (AUT-6, AUT-8). Thrown, or
+   * not said within `times.answerTimeout` (FRM-7): UNAVAILABLE to a join; an open room is lost. After a revocation it has less than a second: then the room is lost too.
    */
   readonly authorize?: (principal: Principal, room: string) => MaybePromise<readonly RightName[] | undefined>;
   /**
@@ -128,6 +123,11 @@ export interface RelayOptions {
 
 /** In ms; whole numbers. Those of `ServerTimes`, and: */
 export interface RelayTimes extends ServerTimes {
+  /**
+   * For the application and the broker to say what a request waits for: then it is answered with UNAVAILABLE (FRM-7). A room that is behind
+   * waits as long, and then the connection ends with UNAVAILABLE. At least 1.
+   */
+  readonly answerTimeout: number;
   /** Before a lost connection counts; between two marks of a user (PRS-4, PRS-9, MBR-3). */
   readonly presenceDebounce: number;
 }
@@ -139,29 +139,19 @@ export type RelayConfig = Required<Omit<RelayOptions, "onPublish" | "onSignal" |
 const silent: Logger = { info() {}, warn() {}, error() {} };
 
 /** @throws UsageError OPTION_INVALID, with the name of the option. */
-export function configOf(options: RelayOptions): RelayConfig {
-  for (const name of ["broker", "clock", "random", "authenticate"] as const) {
-    if (options[name] === undefined) throw invalid(name, "is required");
-  }
+export function configOf(given: RelayOptions): RelayConfig {
+  const options = checkedRelayOptions(given);
   const limits: SessionLimits = { ...defaultRelayLimits, ...options.limits };
-  for (const [name, value] of Object.entries(limits)) whole(`limits.${name}`, value, 1, 0xffff_ffff);
-  within("limits.windowMessages", limits.windowMessages, 1, producerRing);
-  within("limits.batchFrames", limits.batchFrames, 1, 1024);
-  within("limits.pageEntries", limits.pageEntries, 1, 10_000);
-  within("limits.watchedUsers", limits.watchedUsers, 1, 256);
-  // A chat, with the profile of its sender, fits into a frame that every client takes (LIM-3).
-  within("limits.contentBytes", limits.contentBytes, 1, clientFrameBytes - 16 * 1024);
   // SES-6.
   within("limits.frameBytes", limits.frameBytes, Math.max(16 * 1024, limits.contentBytes + 1024), relayFrameBytes);
   within("limits.windowBytes", limits.windowBytes, limits.contentBytes + 1024, 0xffff_ffff);
 
-  const { authTimeout, pingAfter, deadAfter, rosterInterval, presenceDebounce } = defaultTimes;
-  const times: RelayTimes = { authTimeout, pingAfter, deadAfter, rosterInterval, presenceDebounce, ...options.times };
-  for (const [name, value] of Object.entries(times)) whole(`times.${name}`, value, 0, 0xffff_ffff);
-  within("times.pingAfter", times.pingAfter, 1, 0xffff_ffff);
+  const { authTimeout, answerTimeout, pingAfter, deadAfter, rosterInterval, presenceDebounce } = defaultTimes;
+  const usual: RelayTimes = { authTimeout, answerTimeout, pingAfter, deadAfter, rosterInterval, presenceDebounce };
+  const times: RelayTimes = { ...usual, ...options.times };
   within("times.deadAfter", times.deadAfter, 2 * times.pingAfter, 0xffff_ffff);
 
-  const config: RelayConfig = {
+  return {
     ...options,
     limits,
     times,
@@ -173,11 +163,6 @@ export function configOf(options: RelayOptions): RelayConfig {
     chatQueueBytes: options.chatQueueBytes ?? 256 * 1024,
     log: options.log ?? silent,
   };
-  whole("detailBound", config.detailBound, 1, 255);
-  whole("transportBytes", config.transportBytes, 1, Number.MAX_SAFE_INTEGER);
-  whole("controlQueueBytes", config.controlQueueBytes, 2 * clientFrameBytes, Number.MAX_SAFE_INTEGER);
-  whole("chatQueueBytes", config.chatQueueBytes, 1, Number.MAX_SAFE_INTEGER);
-  return config;
 }
 
 const everyone: readonly RightName[] = ["read", "publish", "signal"];
@@ -186,17 +171,8 @@ function allowed({ user }: Principal, room: string): readonly RightName[] | unde
   return !room.startsWith("@") || room === `@${user}` ? everyone : undefined;
 }
 
-function whole(name: string, value: unknown, min: number, max: number): void {
-  if (!Number.isSafeInteger(value)) throw invalid(name, "must be a whole number");
-  within(name, value as number, min, max);
-}
-
-function within(name: string, value: number, min: number, max: number): void {
-  if (value < min || value > max) throw invalid(name, `must be from ${min} to ${max}`);
-}
-
-function invalid(name: string, what: string): UsageError {
-  return new UsageError("OPTION_INVALID", `${name} ${what}`);
+function within(name: string, value: number, least: number, most: number): void {
+  if (value < least || value > most) throw invalid(name, `must be from ${least} to ${most}`);
 }
 
 /** Codes that authentication may answer with; others are the service's own trouble. */

@@ -7,7 +7,7 @@ import { SharedFrame } from "../session/transmit.ts";
 import { createFrame, type Init, type PresenceMark, PresenceState } from "../wire/codec.ts";
 import { type BrokerLink, type RegistryValue, userTopic } from "./broker.ts";
 import type { Connection } from "./connection.ts";
-import { attempt } from "./later.ts";
+import { attempt, Deadlines, NoAnswer } from "./later.ts";
 import type { RelayConfig } from "./options.ts";
 import type { Topics } from "./topics.ts";
 
@@ -38,6 +38,7 @@ export class PresenceBoard {
   readonly #link: BrokerLink;
   readonly #topics: Topics;
   readonly #flush: () => void;
+  readonly #deadlines: Deadlines;
   readonly #watched = new Map<string, Watched>();
   /** Users that connections want to watch, be they hidden from them or not, or not known yet. */
   readonly #wishes = new Map<Connection, Set<string>>();
@@ -51,6 +52,7 @@ export class PresenceBoard {
     this.#link = link;
     this.#topics = topics;
     this.#flush = flush;
+    this.#deadlines = new Deadlines(config.clock);
   }
 
   get size(): number {
@@ -107,8 +109,12 @@ export class PresenceBoard {
     for (const user of users) wishes.add(user);
     let missing = users.length;
     let failure: { readonly error: unknown } | undefined;
-    const done = (): void => {
-      if (--missing > 0) return;
+    let state = "open" as "open" | "answered";
+    let inTime: () => void = () => undefined;
+    const answer = (): void => {
+      if (state === "answered") return;
+      state = "answered";
+      inTime();
       let marks: Init<PresenceMark>[] = [];
       try {
         if (failure === undefined && !connection.isClosed) marks = this.#watchAll(connection, users);
@@ -124,11 +130,20 @@ export class PresenceBoard {
       for (const user of users) if (!this.#watches(connection, user)) wishes.delete(user);
       otherwise(failure.error);
     };
+    const done = (): void => {
+      if (--missing === 0) answer();
+    };
     const failed = (error: unknown): void => {
       failure = { error };
       done();
     };
     for (const user of users) attempt(() => this.#topics.acquire(userTopic(user)), done, failed, connection.fault);
+    if (state === "answered") return;
+    inTime = this.#deadlines.set(this.#config.times.answerTimeout, () => {
+      failure = { error: new NoAnswer("the broker takes too long") };
+      connection.guard(answer);
+      this.#flush();
+    });
   }
 
   unwatch(connection: Connection, users: Iterable<string>): void {
@@ -192,6 +207,7 @@ export class PresenceBoard {
 
   dispose(): void {
     const { clock } = this.#config;
+    this.#deadlines.end();
     for (const { timer } of this.#lost.values()) clock.clearTimer(timer);
     for (const { timer } of this.#watched.values()) if (timer !== undefined) clock.clearTimer(timer);
   }
@@ -222,7 +238,8 @@ export class PresenceBoard {
       connection.unavailable("broker", error);
       this.#topics.release(userTopic(user));
     };
-    attempt(() => this.#topics.acquire(userTopic(user)), done, failed, connection.fault);
+    const { answerTimeout } = this.#config.times;
+    this.#deadlines.attempt(answerTimeout, () => this.#topics.acquire(userTopic(user)), done, failed, connection.fault);
   }
 
   #follow(connection: Connection, user: string): void {

@@ -4,12 +4,13 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { type ContentInput, fromContent, toMessage } from "../session/client-convert.ts";
+import { type ContentInput, toMessage } from "../session/client-convert.ts";
+import { check, text } from "../session/option-rules.ts";
 import type { PublishEvent, PublishTicket } from "../session/server-events.ts";
 import type { ServerSession } from "../session/server-session.ts";
-import { ChatKind, type Content, checkFrame, createFrame, Right } from "../wire/codec.ts";
+import { ChatKind, type Content, createFrame, Right } from "../wire/codec.ts";
 import type { PublishRequest, Rejection } from "./broker.ts";
-import { atOnce, checkedContent } from "./checks.ts";
+import { atOnce, checkedContent, refuseInvalid } from "./checks.ts";
 import type { Connection } from "./connection.ts";
 import type { Hub } from "./hub.ts";
 import type { Seat } from "./room.ts";
@@ -82,16 +83,18 @@ export class PublishDesk {
     const verdict = atOnce("onPublish", onPublish(this.#connection.principal, toMessage(chat, seat.room.name, 1, false)));
     if (!seat.rights.includes(Right.PUBLISH)) return refused("FORBIDDEN", "a right is missing");
     if (verdict === undefined) return { content, reject: undefined };
-    if ("reject" in verdict) return refused("REJECTED", verdict.reject);
+    if ("reject" in verdict) {
+      check(text, "reject", verdict.reject);
+      return refused("REJECTED", verdict.reject);
+    }
     return this.#rewritten(verdict.content, { id, kind, target });
   }
 
   /** What the application writes must be as valid as what it was given; trying again does not make it so. */
   #rewritten(given: ContentInput, { id, kind, target }: Pick<PublishEvent, "id" | "kind" | "target">): Judged {
     try {
-      const content = checkedContent(fromContent(given), this.#hub.config.limits.contentBytes);
-      const violation = checkFrame(createFrame("publish", { room: 1, seq: 1n, id, kind, target, content }));
-      if (violation !== undefined) throw violation;
+      const content = checkedContent(given, this.#hub.config.limits.contentBytes);
+      refuseInvalid(createFrame("publish", { room: 1, seq: 1n, id, kind, target, content }));
       return { content, reject: undefined };
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;

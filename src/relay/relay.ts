@@ -2,9 +2,10 @@
 
 import { MessageIdGenerator } from "../delivery/message-id.ts";
 import { ProtocolError, UsageError } from "../errors.ts";
-import { type ContentInput, fromContent } from "../session/client-convert.ts";
+import type { ContentInput } from "../session/client-convert.ts";
 import type { DrainOptions } from "../session/server-options.ts";
-import { type Chat, ChatKind, checkFrame, createFrame, type Init, type Profile } from "../wire/codec.ts";
+import type { Chat } from "../wire/codec.ts";
+import { type BackendPublish, brokerError, entryOf, optionalRoom, topicOfRoom, topicOfUser } from "./backend.ts";
 import {
   type Announcement,
   type BrokerLink,
@@ -15,33 +16,20 @@ import {
   type RoomLog,
   roomTopic,
   type Stored,
-  userTopic,
   type Watermarks,
 } from "./broker.ts";
-import { checkedContent } from "./checks.ts";
+import { checkedContent, refuseInvalid } from "./checks.ts";
 import { Connection } from "./connection.ts";
 import { Handles } from "./handles.ts";
 import type { Hub } from "./hub.ts";
+import { Deadlines } from "./later.ts";
 import { configOf, type RelayConfig, type RelayOptions, revokeMs } from "./options.ts";
 import { PresenceBoard } from "./presence-board.ts";
 import type { SentPublish } from "./publish-desk.ts";
 import { Room, signalFrame } from "./room.ts";
+import { checkConnection, checkedDrain, checkedEntry, checkedReceiver, checkLink, checkText } from "./rules.ts";
 import { Topics } from "./topics.ts";
 import type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";
-
-/** An entry that a backend stores (LOG-9). */
-export interface BackendPublish {
-  /** 16 bytes; a new one by default. Give it where the call may be repeated: an id of this sender that is retained is not stored twice (PUB-14). */
-  readonly id?: Uint8Array;
-  /** In whose name; the service itself by default. */
-  readonly sender?: string;
-  readonly profile?: Init<Profile>;
-  readonly content?: ContentInput;
-  /** Content by default. */
-  readonly kind?: ChatKind;
-  /** Id of the entry that it is about, 16 bytes. */
-  readonly target?: Uint8Array;
-}
 
 /** Counts, for metrics. */
 export interface RelayStats {
@@ -64,6 +52,7 @@ export class Relay {
   readonly #handles = new Handles();
   readonly #presence: PresenceBoard;
   readonly #ids: MessageIdGenerator;
+  readonly #deadlines: Deadlines;
   readonly #connections = new Set<Connection>();
   readonly #users = new Map<string, Set<Connection>>();
   readonly #rooms = new Map<string, Room>();
@@ -88,6 +77,8 @@ export class Relay {
     this.#config = config;
     this.#ids = new MessageIdGenerator(config.random);
     this.#link = config.broker.attach(this.#sink());
+    checkLink(this.#link);
+    this.#deadlines = new Deadlines(config.clock);
     this.#topics = new Topics(this.#link);
     this.#presence = new PresenceBoard(config, this.#link, this.#topics, () => this.#flush());
     this.#hub = {
@@ -110,9 +101,10 @@ export class Relay {
     return this.#config.limits.frameBytes;
   }
 
-  /** Takes a connection whose transport is open. While the relay drains it is told so, and closed. @throws UsageError CLOSED */
+  /** Takes a connection whose transport is open. While the relay drains it is told so, and closed. @throws UsageError CLOSED, OPTION_INVALID */
   accept(transport: RelayTransport, info: ConnectionInfo): RelayConnection {
-    if (this.#state.type === "closed") throw new UsageError("CLOSED", "the relay is closed");
+    checkConnection(transport, info);
+    this.#requireOpen();
     const connection = new Connection(this.#hub, `${this.#link.relayId}/${++this.#accepted}`, transport, info);
     this.#connections.add(connection);
     if (this.#state.type === "draining") connection.drain(this.#state.options);
@@ -121,67 +113,84 @@ export class Relay {
     return connection;
   }
 
-  /** Stores an entry of the service (LOG-9). @throws ProtocolError FIELD_INVALID, LIMIT_EXCEEDED, TARGET_UNKNOWN, FORBIDDEN, UNAVAILABLE. */
+  /**
+   * Stores an entry of the service (LOG-9). Repeated with the same `id` it is stored once (PUB-14). All that is wrong rejects the promise:
+   * - UsageError OPTION_INVALID, with the name of the argument, where one is of another type, or has no such name; CLOSED after {@link close};
+   * - ProtocolError FIELD_INVALID or LIMIT_EXCEEDED for what a frame may not hold (ENC-8), as an id of another length than 16 bytes;
+   *   TARGET_UNKNOWN or FORBIDDEN for what the log refuses (LOG-8); UNAVAILABLE where the broker cannot store it, and, with `processed` maybe,
+   *   where it does not say so within `times.answerTimeout`, or before the relay has ended.
+   */
   async publish(room: string, entry: BackendPublish): Promise<Stored> {
-    const {
-      id = this.#ids.next(this.#config.clock.wall()),
-      sender = "",
-      kind = ChatKind.UNSPECIFIED,
-      target = new Uint8Array(),
-    } = entry;
-    const content =
-      entry.content === undefined ? undefined : checkedContent(fromContent(entry.content), this.#config.limits.contentBytes);
-    const frame = createFrame("chat", { offset: 1n, sender, id, kind, target, ...(entry.profile && { profile: entry.profile }) });
-    // An entry of a backend is held to what a client's publish is (ENC-8, LOG-9).
-    const publish = createFrame("publish", { room: 1, seq: 1n, id, kind, target, ...(content !== undefined && { content }) });
-    const violation = checkFrame(publish) ?? checkFrame(frame);
-    if (violation !== undefined) throw violation;
-    const named = checkFrame(createFrame("join", { name: room }));
-    if (named !== undefined) throw named;
-    const { profile } = frame.body.value;
-    const stored = await this.#link.append(room, { id, sender, profile, kind, content, target });
-    this.#flush();
-    return stored;
+    checkText("room", room);
+    const { clock, limits, times } = this.#config;
+    const given = checkedEntry(entry);
+    this.#requireOpen();
+    const stored = entryOf(room, given, limits.contentBytes, () => this.#ids.next(clock.wall()));
+    return await new Promise((resolve, reject) => {
+      const refuse = (error: unknown): void => reject(brokerError(error));
+      const kept = (at: Stored): void => {
+        resolve(at);
+        this.#flush();
+      };
+      this.#deadlines.attempt(times.answerTimeout, () => this.#link.append(room, stored), kept, refuse, refuse);
+    });
   }
 
-  /** Tells all connections of a user, or all in a room, an event of the service (SIG-2). @throws ProtocolError FIELD_INVALID, LIMIT_EXCEEDED */
+  /**
+   * Tells all connections of a user, or all in a room, an event of the service (SIG-2).
+   * @throws UsageError OPTION_INVALID, CLOSED; ProtocolError FIELD_INVALID, LIMIT_EXCEEDED for what a frame may not hold.
+   */
   signal(to: { readonly user: string } | { readonly room: string }, name: string, content?: ContentInput): void {
-    const made = content === undefined ? undefined : checkedContent(fromContent(content), this.#config.limits.contentBytes);
-    const violation = checkFrame(signalFrame(0, "", name, made).frame);
-    if (violation !== undefined) throw violation;
-    const topic = "user" in to ? userTopic(to.user) : roomTopic(to.room);
-    this.#link.announce(topic, { type: "signal", sender: "", name, content: made, origin: "" });
-    this.#flush();
+    const receiver = checkedReceiver(to);
+    checkText("name", name);
+    const made = content === undefined ? undefined : checkedContent(content, this.#config.limits.contentBytes);
+    refuseInvalid(signalFrame(0, "", name, made).frame);
+    const topic = "user" in receiver ? topicOfUser(receiver.user) : topicOfRoom(receiver.room);
+    this.#announce(topic, { type: "signal", sender: "", name, content: made, origin: "" });
   }
 
-  /** The user's rights have changed, in this room or in all: they are looked up again, on all relays (AUT-8). */
+  /**
+   * The user's rights have changed, in this room or in all: they are looked up again, on all relays (AUT-8).
+   * @throws UsageError OPTION_INVALID, CLOSED; ProtocolError FIELD_INVALID for what is no name.
+   */
   revoke(user: string, room?: string): void {
-    this.#announce(userTopic(user), { type: "revoke", room });
+    this.#announce(topicOfUser(user), { type: "revoke", room: optionalRoom(room) });
   }
 
-  /** The user has to leave this room (`left` with ACCESS_REVOKED), or to go altogether, on all relays. What it may do later is up to `authorize`. */
+  /**
+   * The user has to leave this room (`left` with ACCESS_REVOKED), or to go altogether, on all relays. What it may do later is up to `authorize`.
+   * @throws UsageError OPTION_INVALID, CLOSED; ProtocolError FIELD_INVALID for what is no name.
+   */
   kick(user: string, room?: string): void {
-    this.#announce(userTopic(user), { type: "kick", room });
+    this.#announce(topicOfUser(user), { type: "kick", room: optionalRoom(room) });
   }
 
-  /** All have to leave the room (`left` with ROOM_UNAVAILABLE), on all relays (ROM-8). */
+  /**
+   * All have to leave the room (`left` with ROOM_UNAVAILABLE), on all relays (ROM-8).
+   * @throws UsageError OPTION_INVALID, CLOSED; ProtocolError FIELD_INVALID for what is no name.
+   */
   closeRoom(room: string): void {
-    this.#announce(roomTopic(room), { type: "close" });
+    this.#announce(topicOfRoom(room), { type: "close" });
   }
 
-  /** Says goodbye to all, and takes nobody any more (GBY-1). @returns when all connections have ended: at the latest after `drainMs`. */
-  drain(options: DrainOptions): Promise<void> {
-    if (this.#state.type !== "closed") this.#state = { type: "draining", options };
-    for (const connection of this.#connections) connection.drain(options);
+  /**
+   * Says goodbye to all, and takes nobody any more (GBY-1). A second call says it anew. After {@link close} there is nobody to say it to, and
+   * the promise is kept at once.
+   * @returns when all connections have ended: at the latest after `drainMs`. Rejects with UsageError OPTION_INVALID.
+   */
+  async drain(options: DrainOptions): Promise<void> {
+    const checked = checkedDrain(options);
+    if (this.#state.type !== "closed") this.#state = { type: "draining", options: checked };
+    for (const connection of this.#connections) connection.drain(checked);
     const drained = new Promise<void>((resolve) => {
       this.#drained.push(resolve);
     });
     this.#flush();
     this.#checkDrained();
-    return drained;
+    await drained;
   }
 
-  /** Ends at once what is left, and leaves the broker. */
+  /** Ends at once what is left, and leaves the broker. Once it is closed this does nothing. */
   close(): void {
     if (this.#state.type === "closed") return;
     this.#state = { type: "closed" };
@@ -263,7 +272,12 @@ export class Relay {
     }
   }
 
+  #requireOpen(): void {
+    if (this.#state.type === "closed") throw new UsageError("CLOSED", "the relay is closed");
+  }
+
   #announce(topic: string, announcement: Announcement): void {
+    this.#requireOpen();
     this.#link.announce(topic, announcement);
     this.#flush();
   }
@@ -302,6 +316,7 @@ export class Relay {
     this.#membership = "left";
     for (const room of this.#rooms.values()) room.dispose();
     this.#presence.dispose();
+    this.#deadlines.end();
     this.#link.detach();
   }
 

@@ -1,6 +1,6 @@
 /**
  * What one connection does in rooms: joins, leaves, reads, and what becomes of its rights. Law: what was asked elsewhere is
- * looked at again when the answer comes, for rooms and rights may have gone meanwhile (AUT-8).
+ * looked at again when the answer comes, for rooms and rights may have gone meanwhile (AUT-8); it is not waited for without end (FRM-7).
  */
 
 import { type ErrorCodeName, ProtocolError } from "../errors.ts";
@@ -13,7 +13,7 @@ import type { MaybePromise, ProducerState } from "./broker.ts";
 import { rightsOf } from "./checks.ts";
 import type { Connection } from "./connection.ts";
 import type { Hub } from "./hub.ts";
-import { attempt, Deadlines, isLater } from "./later.ts";
+import { Deadlines, isLater } from "./later.ts";
 import type { Room, Seat } from "./room.ts";
 
 type EventOf<T extends ServerEvent["type"]> = ServerEvent & { readonly type: T };
@@ -25,6 +25,8 @@ interface Entry {
   readonly generation: number;
   /** How often it was asked. */
   readonly asked: number;
+  /** When it is answered at the latest. */
+  readonly endsAt: number;
   readonly rights: readonly Right[];
 }
 
@@ -57,7 +59,7 @@ export class RoomDesk {
 
   /** ROM-1. */
   join(event: EventOf<"join">): void {
-    this.#ask(event, 1);
+    this.#ask(event, 1, this.#now() + this.#answerMs);
   }
 
   leave({ ref, room }: EventOf<"leave">): void {
@@ -95,16 +97,18 @@ export class RoomDesk {
   /** The connection has ended, or its client is going: nothing is opened any more (GBY-6). */
   end(how: "graceful" | "lost"): void {
     this.#state = "ended";
-    this.#deadlines.clear();
     for (const { room } of this.seats()) room.leave(this.#connection, how);
     this.#seats.clear();
+    // What is under way lets go of its rooms.
+    this.#deadlines.end();
     for (const handle of [...this.#told]) this.forget(handle);
   }
 
   /** An open room is told of anew: another epoch, or other rights or details (ROM-6). */
   tellJoined(seat: Seat, why: "reset" | "update"): void {
     const { room } = seat;
-    attempt(
+    this.#deadlines.attempt(
+      this.#answerMs,
       () => this.#hub.link.producer(room.name, this.#connection.producer),
       (state) => {
         if (this.#seats.get(room.handle) !== seat) return;
@@ -138,7 +142,8 @@ export class RoomDesk {
   read({ room: handle, token, after, limit, maxBytes }: EventOf<"read">): void {
     const seat = this.#seats.get(handle);
     if (seat === undefined) return;
-    attempt(
+    this.#deadlines.attempt(
+      this.#answerMs,
       () => this.#hub.link.read(seat.room.name, { after, limit, maxBytes }),
       (slice) => {
         // Of another epoch: a joined is on its way, and begins anew.
@@ -155,7 +160,8 @@ export class RoomDesk {
   history(event: HistoryEvent): void {
     const asked = this.#readable(event);
     if (asked === undefined) return;
-    attempt(
+    this.#deadlines.attempt(
+      this.#answerMs,
       () => this.#hub.link.read(asked.room.name, { ...event.anchor, limit: event.limit, maxBytes: clientFrameBytes - 1024 }),
       (slice) => {
         const seat = this.#readable(event);
@@ -183,14 +189,15 @@ export class RoomDesk {
   }
 
   /** A room that is not there and one that is forbidden take the same way (AUT-7). */
-  #ask(event: EventOf<"join">, asked: number): void {
+  #ask(event: EventOf<"join">, asked: number, endsAt: number): void {
     const { ref, name } = event;
     const generation = this.#generation;
-    attempt(
+    this.#deadlines.attempt(
+      endsAt - this.#now(),
       () => this.#rights(name),
       (rights) => {
         if (this.#state === "ended") return;
-        const entry: Entry = { event, generation, asked, rights };
+        const entry: Entry = { event, generation, asked, endsAt, rights };
         if (generation !== this.#generation) return this.#askAgain(entry);
         if (rights.length > 0) return this.#enter(entry);
         // It may be open from an earlier join (ROM-10).
@@ -204,25 +211,20 @@ export class RoomDesk {
   }
 
   /** What was allowed may not be allowed any more. Where that goes on, the client asks again by itself (ROM-11). */
-  #askAgain({ event, asked }: Entry): void {
-    if (asked < 3) this.#ask(event, asked + 1);
+  #askAgain({ event, asked, endsAt }: Entry): void {
+    if (asked < 3) this.#ask(event, asked + 1, endsAt);
     else this.#fail(event.ref, new ProtocolError("UNAVAILABLE", "what is allowed is changing"));
   }
 
   #rights(room: string): MaybePromise<Right[]> {
     const names = this.#hub.config.authorize(this.#connection.principal, room);
-    return isLater(names) ? names.then(rightsOf) : rightsOf(names);
+    return isLater(names) ? Promise.resolve(names).then(rightsOf) : rightsOf(names);
   }
 
   /** A later answer holds, also where an earlier one comes after it. Who cannot say in time that it is allowed has not allowed it. */
   #lookUp(seat: Seat, withinMs: number, then: () => void): void {
     const generation = ++seat.asked;
-    let state = "open" as "open" | "decided";
-    let inTime: (() => void) | undefined;
     const decide = (rights: readonly Right[]): void => {
-      if (state === "decided") return;
-      state = "decided";
-      inTime?.();
       if (generation > seat.decided) {
         seat.decided = generation;
         this.#setRights(seat, rights);
@@ -230,15 +232,12 @@ export class RoomDesk {
       then();
     };
     const refuse = (error: unknown): void => {
+      if (this.#state === "ended") return;
       this.#unavailable("authorize", error);
       decide([]);
-    };
-    attempt(() => this.#rights(seat.room.name), decide, refuse, this.#connection.fault);
-    if (state === "decided" || this.#state === "ended") return;
-    inTime = this.#deadlines.set(withinMs, () => {
-      this.#connection.guard(() => refuse(new Error("authorize takes too long")));
       this.#flush();
-    });
+    };
+    this.#deadlines.attempt(withinMs, () => this.#rights(seat.room.name), decide, refuse, this.#connection.fault);
   }
 
   #enter(entry: Entry): void {
@@ -254,10 +253,13 @@ export class RoomDesk {
       room.release();
       this.#fail(ref, this.#unavailable("broker", error));
     };
-    attempt(
+    const leftMs = (): number => entry.endsAt - this.#now();
+    this.#deadlines.attempt(
+      leftMs(),
       () => room.ready,
       () =>
-        attempt(
+        this.#deadlines.attempt(
+          leftMs(),
           () => this.#hub.link.producer(name, this.#connection.producer),
           (state) => this.#sit(entry, room, state),
           failed,
@@ -345,12 +347,15 @@ export class RoomDesk {
     seat.room.leave(this.#connection, "graceful");
   }
 
+  /** After the end nothing is answered (GBY-6). */
   #fail(ref: number, error: ProtocolError, room = 0): void {
+    if (this.#state === "ended") return;
     this.#engine.fail(ref, error, room);
     this.#flush();
   }
 
   #end(error: ProtocolError): void {
+    if (this.#state === "ended") return;
     this.#connection.end(error);
   }
 
@@ -365,5 +370,13 @@ export class RoomDesk {
 
   get #pageEntries(): number {
     return this.#hub.config.limits.pageEntries;
+  }
+
+  get #answerMs(): number {
+    return this.#hub.config.times.answerTimeout;
+  }
+
+  #now(): number {
+    return this.#hub.config.clock.now();
   }
 }

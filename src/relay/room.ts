@@ -20,10 +20,11 @@ import { type Announcement, type MaybePromise, type RegistryValue, type RoomLog,
 import { atOnce } from "./checks.ts";
 import type { Connection } from "./connection.ts";
 import type { Hub } from "./hub.ts";
-import { isLater } from "./later.ts";
+import { isLater, orBroken } from "./later.ts";
 import { Paced } from "./paced.ts";
 import { ReceiptCounts } from "./receipt-counts.ts";
 import { memberOf, Roster } from "./roster.ts";
+import { checkedDetails } from "./rules.ts";
 import { Seats } from "./seats.ts";
 
 /** Users whose watermarks are held. */
@@ -76,7 +77,7 @@ export class Room {
   /** Numbers are told at most once per interval, for all: of members (MBR-1) and of receipts (RCP-6). */
   readonly #numbers: Paced;
   readonly #counting: Paced;
-  /** Kept when the broker has opened the room. */
+  /** Kept when the broker has opened the room; broken where it has not. Who asks for the room waits for it. */
   readonly ready: MaybePromise<void>;
 
   /** @param user - whose join has come first. @throws what the broker does. */
@@ -98,12 +99,13 @@ export class Room {
     }
     const registry = hub.topics.acquire(this.#topic);
     // Receipts need an open log; what they were is nice to know, no more.
-    this.ready =
+    this.ready = orBroken(() =>
       isLater(opened) || isLater(registry)
         ? Promise.all([opened, registry]).then(async ([log, values]) =>
             this.#begin(log, values, await hub.link.receipts(name, maxMarks)),
           )
-        : this.#begin(opened, registry, hub.link.receipts(name, maxMarks));
+        : this.#begin(opened, registry, hub.link.receipts(name, maxMarks)),
+    );
   }
 
   /** The log as it was announced so far. Known once {@link ready}. */
@@ -290,7 +292,8 @@ export class Room {
     const usual = this.#roster.size <= config.detailBound ? "all" : "counts";
     let wished: ReturnType<NonNullable<typeof config.details>>;
     try {
-      wished = atOnce("details", config.details?.(this.name));
+      const given = atOnce("details", config.details?.(this.name));
+      if (given !== undefined) wished = checkedDetails(given);
     } catch (error) {
       config.log.error("failed", { what: "details", room: this.name, error });
     }

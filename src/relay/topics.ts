@@ -1,7 +1,7 @@
 /** The registries that this relay follows, each held once however many want it. */
 
 import type { BrokerLink, MaybePromise, RegistryValue } from "./broker.ts";
-import { isLater } from "./later.ts";
+import { isLater, orBroken } from "./later.ts";
 
 interface Followed {
   wanted: number;
@@ -34,7 +34,7 @@ export class Topics {
       followed.changed = undefined;
       return values;
     };
-    const read = this.#link.follow(topic);
+    const read = orBroken(() => this.#link.follow(topic));
     followed.ready = isLater(read) ? read.then(fill) : fill(read);
     return followed.ready;
   }

@@ -75,6 +75,7 @@ export const defaultRelayLimits: SessionLimits = {
 export const defaultTimes = {
   connectTimeout: 20_000,
   authTimeout: 10_000,
+  answerTimeout: 8000,
   pingAfter: 25_000,
   deadAfter: 60_000,
   reconnectBase: 1000,

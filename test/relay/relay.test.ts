@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { closeCode, ProtocolError, UsageError } from "../../src/errors.ts";
-import type { Relay, RelayOptions } from "../../src/relay/index.ts";
+import type { Relay } from "../../src/relay/index.ts";
 import type { RightName } from "../../src/session/client-events.ts";
 import { ChatKind, createFrame, Durability, encodedSize, PresenceState, Right, Scope, Verdict } from "../../src/wire/codec.ts";
 import { clientFrameBytes } from "../../src/wire/limits.ts";
@@ -305,24 +305,4 @@ describe("the end of a relay", () => {
     ada.connection.handleFault(new ProtocolError("FRAME_TOO_LARGE", "too long", { origin: "remote" }));
     expect([ada.errors(), ada.closed?.code]).toEqual([["FRAME_TOO_LARGE"], 4101]);
   });
-});
-
-test("options are checked, each by its name", () => {
-  const bad: [string, Partial<RelayOptions>][] = [
-    ["limits.windowMessages", { limits: { windowMessages: 257 } }],
-    ["limits.rooms", { limits: { rooms: 0 } }],
-    ["limits.frameBytes", { limits: { frameBytes: 1024 } }],
-    ["limits.contentBytes", { limits: { contentBytes: clientFrameBytes } }],
-    ["limits.windowBytes", { limits: { windowBytes: 65_536 } }],
-    ["times.deadAfter", { times: { deadAfter: 1000 } }],
-    ["times.pingAfter", { times: { pingAfter: 0 } }],
-    ["detailBound", { detailBound: 256 }],
-    ["controlQueueBytes", { controlQueueBytes: 1 }],
-    ["chatQueueBytes", { chatQueueBytes: 0.5 }],
-    ["broker", { broker: undefined as never }],
-  ];
-  for (const [name, options] of bad) {
-    expect(() => play([], options)).toThrow(UsageError);
-    expect(() => play([], options)).toThrow(name);
-  }
 });
