@@ -233,7 +233,7 @@ describe.skipIf(chromiumMissing !== undefined)(title, () => {
     await ada.write("kept, one");
     await ada.write("kept, two");
     const after = [...before, "kept, one", "kept, two"];
-    expect(await ada.texts()).toEqual(after);
+    await expect.poll(() => ada.texts(), patience).toEqual(after);
     expect(await ada.state("kept, one")).toBe("queued");
     expect(await ada.state("kept, two")).toBe("queued");
     expect(await ada.page.textContent("#banner")).toContain("2 messages wait to be sent.");

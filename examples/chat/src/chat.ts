@@ -1,44 +1,25 @@
 /**
  * The conversation of one tab: a client, and what the page knows by its events.
  *
- * Law: events change the models, never the page; the page is told once, after all that came together, and looks again.
+ * Law: events change the models, never the page; the page is told of each change, and looks again when it draws.
  */
 
 import { Client, type EntryChange, type JoinedRoom, type Message, type ObservedFrame, ProtocolError } from "chappe/client";
 import { plural } from "./format.ts";
 import { type LinkState, reportOf, stateNames } from "./link.ts";
 import { People } from "./people.ts";
-import { type Range, Timeline, textOf } from "./timeline.ts";
+import { type RoomView, roomView } from "./room-view.ts";
+import { type Range, textOf } from "./timeline.ts";
 
 const tail = 50;
 const pageSize = 50;
-
-/** A room of this tab. */
-export interface RoomView {
-  readonly name: string;
-  readonly timeline: Timeline;
-  state: "joining" | "open" | "refused";
-  /** Why it is refused. */
-  problem: string;
-  unread: number;
-  typing: readonly string[];
-  isLoading: boolean;
-  /** Whether the connection was lost since the room was last opened. */
-  wasLost: boolean;
-  /** By the last `joined`: the principal's own read watermark, and the last offset of the log. */
-  read: number;
-  head: number;
-}
-
-/** What happened, for those who announce it. */
-export type Listener = () => void;
 
 export class Chat {
   readonly name: string;
   readonly people: People = new People();
   readonly rooms: Map<string, RoomView> = new Map();
-  /** Called once after changes. */
-  onChange: Listener = () => undefined;
+  /** Called after each change; costs nothing, or a burst costs much. */
+  onChange: () => void = () => undefined;
   /** A message of somebody else, while it is live. */
   onMessage: (room: string, sender: string, text: string) => void = () => undefined;
   /** Something to be said once. */
@@ -46,7 +27,6 @@ export class Chat {
   readonly #client: Client;
   readonly #sentTexts: Map<string, string> = new Map();
   #link: Omit<LinkState, "waiting"> = { state: "idle", wasReady: false, retryAtMs: undefined, error: undefined };
-  #isScheduled = false;
 
   constructor(url: string, name: string, onFrame: (frame: ObservedFrame) => void) {
     this.name = name;
@@ -182,11 +162,30 @@ export class Chat {
     this.#client.setPresence({ state, activity });
   }
 
-  async loadEarlier(name: string): Promise<void> {
+  /** Shows what was before: what this tab has, or else a page of the log. */
+  async showEarlier(name: string): Promise<void> {
     const view = this.rooms.get(name);
-    const before = view?.timeline.earlier;
-    if (view === undefined || before === undefined) return;
-    await this.#load(view, { before, limit: pageSize });
+    if (view === undefined) return;
+    view.window.hold();
+    if (!view.window.earlier()) {
+      const before = view.timeline.earlier;
+      if (before === undefined || (await this.#load(view, { before, limit: pageSize })) === undefined) return;
+      // Who went on to the end in the meantime is left there.
+      if (!view.window.isFollowing) view.window.earlier();
+    }
+    this.#changed();
+  }
+
+  showLater(name: string): void {
+    this.rooms.get(name)?.window.later();
+    this.#changed();
+  }
+
+  /** Shows all of a long message, or no more than its beginning. */
+  unfold(name: string, id: string): void {
+    const unfolded = this.rooms.get(name)?.unfolded;
+    if (unfolded?.delete(id) === false) unfolded.add(id);
+    this.#changed();
   }
 
   /** Loads what a gap left out, a page at a time; the notice then tells what is still missing. */
@@ -230,11 +229,7 @@ export class Chat {
   }
 
   #view(name: string, state: RoomView["state"]): RoomView {
-    const timeline = this.rooms.get(name)?.timeline ?? new Timeline();
-    const view: RoomView = {
-      ...{ name, timeline, state, problem: "", unread: 0, typing: [] },
-      ...{ isLoading: false, wasLost: false, read: 0, head: 0 },
-    };
+    const view = roomView(name, state, this.rooms.get(name));
     this.rooms.set(name, view);
     return view;
   }
@@ -327,7 +322,7 @@ export class Chat {
     const view = this.rooms.get(message.room);
     if (view === undefined) return;
     const isNew = this.#apply(view, message);
-    view.timeline.trim();
+    view.timeline.trim(!view.window.isFollowing);
     if (isNew && !this.isOwn(message.sender) && message.offset > view.read && message.kind === "content") {
       view.unread++;
       if (message.offset > view.head) this.onMessage(message.room, this.people.nameOf(message.sender), textOf(message.content));
@@ -371,12 +366,7 @@ export class Chat {
   }
 
   #changed(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(() => {
-      this.#isScheduled = false;
-      this.onChange();
-    });
+    this.onChange();
   }
 }
 

@@ -44,3 +44,22 @@ export function agoOf(ms: number, nowMs: number): string {
   if (minutes < 60) return `${minutes} min ago`;
   return minutes < 24 * 60 ? `at ${timeOf(ms)}` : `on ${day.format(ms)}`;
 }
+
+/** The first characters of a text, with an ellipsis where there are more; none is cut in two. */
+export function startOf(text: string, chars: number): string {
+  if (text.length <= chars) return text;
+  // Half of a surrogate pair is no character.
+  const end = /[\uD800-\uDBFF]/.test(text.charAt(chars - 1)) ? chars - 1 : chars;
+  return `${text.slice(0, end).trimEnd()}\u2026`;
+}
+
+const [longChars, longLines] = [2000, 24];
+const [startChars, startLines] = [1200, 12];
+
+/** The beginning of a text that is too long to be shown among others; undefined where it is not. */
+export function beginningOf(text: string): string | undefined {
+  const lines = text.split("\n", longLines + 1);
+  if (text.length <= longChars && lines.length <= longLines) return undefined;
+  const few = lines.slice(0, startLines).join("\n");
+  return few.length > startChars ? startOf(few, startChars) : `${few.trimEnd()}\u2026`;
+}

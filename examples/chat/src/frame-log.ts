@@ -16,6 +16,7 @@ export interface LoggedFrame {
   readonly frame: Frame;
 }
 
+/** Frames that are kept. */
 export const maxFrames = 300;
 
 export class FrameLog {
@@ -26,10 +27,15 @@ export class FrameLog {
     in: { frames: 0, bytes: 0 },
     out: { frames: 0, bytes: 0 },
   };
-  /** Bodies that were seen, each with how often. */
-  readonly bodies: Map<string, number> = new Map();
+  /** Bodies that were seen. */
+  readonly bodies: Set<string> = new Set();
   /** Rooms by the handles of this connection (ROM-4). */
   readonly #rooms: Map<number, string> = new Map();
+
+  /** How many frames have passed, which is the number of the last one. */
+  get count(): number {
+    return this.totals.in.frames + this.totals.out.frames;
+  }
 
   add({ direction, frame, bytes, atMs }: ObservedFrame): LoggedFrame {
     const total = this.totals[direction];
@@ -39,9 +45,8 @@ export class FrameLog {
     if (body.case === "hello") this.#rooms.clear();
     if (body.case === "joined") this.#rooms.set(body.value.room, body.value.name);
     const name = body.case ?? "unknown";
-    this.bodies.set(name, (this.bodies.get(name) ?? 0) + 1);
-    const number = this.totals.in.frames + this.totals.out.frames;
-    const logged = { number, direction, body: name, bytes, atMs, summary: this.#summary(frame), frame };
+    this.bodies.add(name);
+    const logged = { number: this.count, direction, body: name, bytes, atMs, summary: this.#summary(frame), frame };
     this.frames.push(logged);
     if (this.frames.length > maxFrames) this.frames.shift();
     return logged;

@@ -1,12 +1,14 @@
 /** The chat page: asks who it is, then keeps one client and one page in step. */
 
-import { Chat, type RoomView } from "./chat.ts";
+import { Chat } from "./chat.ts";
 import { byId, setText } from "./dom.ts";
+import { eachFrame } from "./each-frame.ts";
 import { plural } from "./format.ts";
 import { followPresence, type OwnPresence } from "./own-presence.ts";
 import { reachOf } from "./people.ts";
+import type { RoomView } from "./room-view.ts";
 import { fromHash, load, type Settings, save } from "./settings.ts";
-import { announce, tellTrouble } from "./views/announce.ts";
+import { announcer, tellTrouble } from "./views/announce.ts";
 import { bannerView } from "./views/banner.ts";
 import { composerView } from "./views/composer.ts";
 import { framesView } from "./views/frames.ts";
@@ -51,7 +53,7 @@ function run({ name, rooms, active: first }: Settings): void {
     activeName = room;
     chat.join(room);
     app.dataset["tab"] = "chat";
-    render();
+    ask();
   };
   const composer = composerView(chat, () => messages.toEnd());
   const messages = messagesView(chat, (item) => composer.edit(item));
@@ -60,28 +62,29 @@ function run({ name, rooms, active: first }: Settings): void {
   const renderShell = shell(chat, app, () => {
     chat.leave(activeName);
     activeName = chat.rooms.keys().next().value ?? "";
-    render();
+    ask();
   });
 
-  function render(): void {
+  const ask = eachFrame(() => {
     if (isOver) return;
     const active = chat.rooms.get(activeName);
     save({ name, rooms: [...chat.rooms.keys()], active: activeName });
+    // First, for what it shows is read, and not counted by the others.
+    messages.render(active);
     renderBanner();
     renderSide(active);
     composer.render(active);
-    messages.render(active);
     renderShell(active);
-  }
+  });
 
-  chat.onChange = render;
+  chat.onChange = ask;
   chat.onTrouble = tellTrouble;
-  chat.onMessage = (room, sender, text) => announce(room === activeName ? `${sender}: ${text}` : `${sender} in ${room}: ${text}`);
+  chat.onMessage = announcer(() => activeName);
   for (const room of rooms) chat.join(room);
   followPresence((presence) => {
     own = presence;
     chat.setPresence(presence.state, presence.activity);
-    render();
+    ask();
   });
   chat.start();
 
@@ -102,7 +105,7 @@ function run({ name, rooms, active: first }: Settings): void {
     if (event.persisted) chat.start();
   });
   // "3 min ago" becomes 4.
-  setInterval(render, 30_000);
+  setInterval(ask, 30_000);
 }
 
 /** The head of the room, the parts that are shown, and the title of the tab. */

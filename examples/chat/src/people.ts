@@ -7,6 +7,9 @@ const maxWatched = 200;
 /** Users that are remembered after they have left a room. */
 const maxGone = 12;
 
+/** Many times faster than comparing by the language of the browser one by one. */
+const collator = new Intl.Collator();
+
 /** How reachable a user is, as it is shown. */
 export type Reach = "online" | "idle" | "away" | "busy" | "offline" | "unknown";
 
@@ -89,7 +92,7 @@ export class People {
   /** Members by name, those who were here lately, and how many there are. */
   roster(room: string): { here: string[]; gone: string[]; count: number; isFull: boolean } {
     const { here, gone, count, isFull } = this.#rosters.get(room) ?? { here: [], gone: [], count: 0, isFull: true };
-    const byName = (a: string, b: string) => this.nameOf(a).localeCompare(this.nameOf(b));
+    const byName = (a: string, b: string) => collator.compare(this.nameOf(a), this.nameOf(b));
     return { here: [...here].sort(byName), gone: [...gone].sort(byName), count, isFull };
   }
 

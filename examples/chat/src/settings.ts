@@ -41,10 +41,16 @@ export function load(): Settings | undefined {
   }
 }
 
+let saved: string | undefined;
+
+/** Costs nothing where it is as it was. */
 export function save(settings: Settings | undefined): void {
+  const value = JSON.stringify(settings);
+  if (settings !== undefined && value === saved) return;
+  saved = value;
   try {
-    if (settings === undefined) sessionStorage.removeItem(key);
-    else sessionStorage.setItem(key, JSON.stringify(settings));
+    if (value === undefined) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, value);
   } catch {
     // Storage may be forbidden: the tab then asks for the name again after a reload.
   }

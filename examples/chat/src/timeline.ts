@@ -6,6 +6,7 @@
  */
 
 import type { EntryState, JoinedRoom, Message, MessageContent, ReceiptTally, UserReceipt } from "chappe/client";
+import { Ordered } from "./ordered.ts";
 
 /** A message as it is shown. */
 export interface Item {
@@ -55,8 +56,12 @@ export interface Reaction {
   readonly text: string;
 }
 
-/** Shown at most; the oldest are forgotten first, and can be loaded again. */
+/** A line of either kind. */
+export type TimelineRow = Item | Notice;
+
+/** Kept at most, and while somebody reads what is old; the oldest are forgotten first, and can be loaded again. */
 const maxItems = 1000;
+const maxItemsHeld = 5000;
 /** Lines of the page itself; the oldest are forgotten first. */
 const maxNotices = 100;
 /** Messages of which changes are known, also of those that are not shown and may be loaded; and reactions to one message. */
@@ -72,6 +77,8 @@ export function textOf(content: MessageContent | undefined): string {
 export class Timeline {
   /** The log's epochs, as this tab has seen them. */
   readonly #epochs: number[] = [];
+  /** All lines, in the order in which they are shown. */
+  readonly rows: Ordered<TimelineRow> = new Ordered(compareRows);
   readonly #items: Map<string, Item> = new Map();
   readonly #notices: Map<string, Notice> = new Map();
   readonly #edits: Map<string, { offset: number; id: string; text: string }> = new Map();
@@ -94,11 +101,8 @@ export class Timeline {
     return this.era > 0 && this.#first > this.#firstRetained ? this.#first : undefined;
   }
 
-  /** What is shown, in order. */
-  rows(): (Item | Notice)[] {
-    const rows: (Item | Notice)[] = [...this.#items.values(), ...this.#notices.values()];
-    const place = (row: Item | Notice) => (row.era === 0 ? Number.POSITIVE_INFINITY : row.era);
-    return rows.sort((a, b) => compare(place(a), place(b)) || compare(a.offset, b.offset) || compare(a.order, b.order));
+  get isEmpty(): boolean {
+    return this.#items.size === 0;
   }
 
   item(id: string): Item | undefined {
@@ -137,17 +141,14 @@ export class Timeline {
 
   /** An own message that was handed over. */
   add(id: string, sender: string, text: string, timeMs: number): void {
-    this.#items.set(id, { ...this.#blank(id, sender, timeMs), own: true, text, state: "queued" });
+    this.#show({ ...this.#blank(id, sender, timeMs), own: true, text, state: "queued" });
   }
 
   /** What became of an own message. */
   settle(id: string, state: EntryState, details: { offset?: number; timeMs?: number; problem?: string }): void {
     const item = this.#items.get(id);
     if (item === undefined) return;
-    if (state === "cancelled") {
-      this.#items.delete(id);
-      return;
-    }
+    if (state === "cancelled") return this.remove(id);
     // Its chat has come before, which says more.
     if (item.offset > 0) return;
     item.state = state;
@@ -156,7 +157,10 @@ export class Timeline {
   }
 
   remove(id: string): void {
+    const item = this.#items.get(id);
+    if (item === undefined) return;
     this.#items.delete(id);
+    this.rows.remove(item);
   }
 
   /** An entry of the log, live or from history. @returns whether a message is shown that was not. */
@@ -187,7 +191,7 @@ export class Timeline {
     }
     const item: Item = { ...this.#blank(id, sender, timeMs), own, text: textOf(message.content), era, offset, state: "stored" };
     item.deleted = kind === "tombstone" || this.#redacted.has(id);
-    this.#items.set(id, item);
+    this.#show(item);
     this.#count(item);
     return true;
   }
@@ -208,24 +212,46 @@ export class Timeline {
   /** A line of the page; one with the same key is replaced. */
   notice(key: string, text: string, offset: number, details: { tone?: Notice["tone"]; missing?: Range } = {}): void {
     const { tone = "plain", missing } = details;
-    this.#notices.set(key, { type: "notice", key, tone, text, missing, era: this.era, offset, order: this.#order++ });
-    forget(this.#notices, maxNotices);
+    this.removeNotice(key);
+    const notice: Notice = { type: "notice", key, tone, text, missing, era: this.era, offset, order: this.#order++ };
+    this.#notices.set(key, notice);
+    this.rows.insert(notice);
+    for (const oldest of this.#notices.keys()) {
+      if (this.#notices.size <= maxNotices) return;
+      this.removeNotice(oldest);
+    }
   }
 
   removeNotice(key: string): void {
+    const notice = this.#notices.get(key);
+    if (notice === undefined) return;
     this.#notices.delete(key);
+    this.rows.remove(notice);
   }
 
-  /** Forgets the oldest messages above the bound, and the oldest changes of messages that are not shown. */
-  trim(): void {
+  /**
+   * Forgets the oldest messages above the bound, and the oldest changes of messages that are not shown.
+   * @param isHeld - somebody reads what is old: more of it is kept.
+   */
+  trim(isHeld = false): void {
     const isShown = (id: string) => this.#items.has(id);
     for (const changes of [this.#edits, this.#reactions, this.#redacted]) forget(changes, maxChanges, isShown);
-    if (this.#items.size <= maxItems) return;
-    const oldest = this.rows().filter((row): row is Item => row.type === "message" && row.era > 0);
-    for (const item of oldest.slice(0, this.#items.size - maxItems)) {
-      this.#items.delete(item.id);
+    const excess = this.#items.size - (isHeld ? maxItemsHeld : maxItems);
+    if (excess <= 0) return;
+    const oldest: Item[] = [];
+    for (const row of this.rows.values) {
+      if (oldest.length === excess) break;
+      if (row.type === "message" && row.era > 0) oldest.push(row);
+    }
+    for (const item of oldest) {
+      this.remove(item.id);
       if (item.era === this.era) this.#first = Math.max(this.#first, item.offset + 1);
     }
+  }
+
+  #show(item: Item): void {
+    this.#items.set(item.id, item);
+    this.rows.insert(item);
   }
 
   #blank(id: string, sender: string, timeMs: number): Item {
@@ -235,11 +261,13 @@ export class Timeline {
   }
 
   #place(item: Item, offset: number, timeMs: number): void {
+    this.rows.remove(item);
     item.era = this.era;
     item.offset = offset;
     item.timeMs = timeMs;
     item.state = "stored";
     item.deleted = this.#redacted.has(item.id);
+    this.rows.insert(item);
     this.#count(item);
   }
 
@@ -282,6 +310,8 @@ function forget(
   }
 }
 
-function compare(a: number, b: number): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** What is not in a log yet stands last. */
+function compareRows(a: TimelineRow, b: TimelineRow): number {
+  if (a.era !== b.era) return a.era === 0 ? 1 : b.era === 0 ? -1 : a.era - b.era;
+  return a.offset - b.offset || a.order - b.order;
 }

@@ -1,7 +1,8 @@
 /** Where messages are written, and changed. */
 
-import type { Chat, RoomView } from "../chat.ts";
+import type { Chat } from "../chat.ts";
 import { byId, icon } from "../dom.ts";
+import type { RoomView } from "../room-view.ts";
 import type { Item } from "../timeline.ts";
 
 const maxHeightPx = 160;

@@ -1,123 +1,110 @@
-/** The pane with the frames as they pass. */
+/**
+ * The pane with the frames as they pass.
+ *
+ * Law: it is drawn once for each frame of the screen, where it is seen at all; and it stands still while somebody reads it: when it is
+ * paused, scrolled up, or shows all of a frame.
+ */
 
 import type { ObservedFrame } from "chappe/client";
 import { byId, h, setText } from "../dom.ts";
-import { bytesOf, plural, preciseTimeOf } from "../format.ts";
-import { FrameLog, jsonOf, type LoggedFrame, maxFrames } from "../frame-log.ts";
-
-/** What a frame is for, as colours tell it. */
-const families: Readonly<Record<string, string>> = {
-  ...{ chat: "log", publish: "log", ack: "log", batch: "log", gap: "log", history: "log", page: "log" },
-  ...{ receipt: "social", typing: "social", presence: "social", members: "social", signal: "social" },
-  ...{ watch: "social", unwatch: "social", ping: "life", pong: "life", credit: "life" },
-  ...{ error: "error", goodbye: "error" },
-};
+import { eachFrame } from "../each-frame.ts";
+import { bytesOf, plural } from "../format.ts";
+import { FrameLog, type LoggedFrame, maxFrames } from "../frame-log.ts";
+import { frameRow } from "./frame-row.ts";
+import { KeyedList } from "./keyed-list.ts";
+import { holdPlace, placeOf } from "./place.ts";
 
 const endPx = 32;
+/** Frames that are listed while they pass; who stops to read has all that are kept. */
+const passingFrames = 60;
 
 /** @returns what takes the frames. */
 export function framesView(): (frame: ObservedFrame) => void {
   const log = new FrameLog();
-  const list = byId("frame-list", HTMLElement);
+  const element = byId("frame-list", HTMLElement);
+  const list = new KeyedList(element);
   const note = byId("frames-note", HTMLElement);
   const totals = byId("frames-totals", HTMLElement);
   const filter = byId("frames-filter", HTMLSelectElement);
   const pause = byId("frames-pause", HTMLButtonElement);
+  /** Numbers of the frames that are shown in full. */
+  const open: Set<number> = new Set();
+  let isSeen = false;
   let isPaused = false;
-  let unseen = 0;
-  let waiting: LoggedFrame[] = [];
   let isAtEnd = true;
+  /** The frames, and how many had passed, when it began to stand still; undefined: it does not. */
+  let held: { readonly frames: readonly LoggedFrame[]; readonly count: number } | undefined;
 
   const toEnd = () => {
-    // Who reads a frame is not moved away from it.
-    if (isAtEnd && list.querySelector("pre") === null) list.scrollTop = list.scrollHeight;
+    if (held === undefined) element.scrollTop = element.scrollHeight;
   };
-  list.addEventListener("scroll", () => {
-    isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < endPx;
-  });
-  new ResizeObserver(toEnd).observe(list);
-  const isWanted = ({ body }: LoggedFrame) => filter.value === "" || body === filter.value;
-  const show = (frames: readonly LoggedFrame[]) => {
-    list.append(...frames.filter(isWanted).map(row));
-    while (list.childElementCount > maxFrames) list.firstElementChild?.remove();
-    toEnd();
-  };
-  const again = () => {
-    list.replaceChildren();
-    waiting = [];
-    unseen = 0;
+  const follow = () => {
+    isPaused = false;
     isAtEnd = true;
-    show(log.frames);
+    open.clear();
+  };
+  const render = () => {
+    const isHeld = isPaused || !isAtEnd || open.size > 0;
+    if (!isHeld) held = undefined;
+    else held ??= { frames: [...log.frames], count: log.count };
+    if (!isSeen) return;
+    offerBodies();
+    // What is read stays, also when the log has forgotten it.
+    const wanted = (held?.frames ?? log.frames).filter(({ body }) => filter.value === "" || body === filter.value);
+    const shown = held === undefined ? wanted.slice(-passingFrames) : wanted;
+    const place = isHeld ? placeOf(element) : undefined;
+    list.render(shown.map((frame) => frameRow(frame, open, ask)));
+    if (place !== undefined) holdPlace(element, place);
+    toEnd();
     tell();
   };
+  const ask = eachFrame(render);
   const tell = () => {
     const said = (arrow: string, { frames, bytes }: { frames: number; bytes: number }) =>
       `${arrow} ${frames} · ${bytesOf(bytes)}`;
     setText(totals, `${said("↑", log.totals.out)}   ${said("↓", log.totals.in)}`);
-    totals.title = "Frames and bytes since the page was opened: sent, and received";
-    if (isPaused) setText(note, `Paused. ${plural(unseen, "frame")} since then.`);
-    else if (list.childElementCount === 0) setText(note, "No frame of this kind has passed yet.");
+    pause.setAttribute("aria-pressed", String(held !== undefined));
+    setText(pause, held === undefined ? "Pause" : "Go on");
+    if (held !== undefined) setText(note, `Paused. ${plural(log.count - held.count, "frame")} since then.`);
+    else if (element.childElementCount === 0) setText(note, "No frame of this kind has passed yet.");
     else setText(note, `The last ${maxFrames} frames. Choose one to see all of it.`);
   };
   const offerBodies = () => {
-    const names = [...log.bodies.keys()].sort();
-    if (filter.options.length === names.length + 1) return;
+    if (filter.options.length === log.bodies.size + 1) return;
     const chosen = filter.value;
+    const names = [...log.bodies].sort();
     filter.replaceChildren(h("option", { value: "" }, "All bodies"), ...names.map((name) => h("option", { value: name }, name)));
     filter.value = chosen;
   };
-  const flush = () => {
-    offerBodies();
-    show(waiting);
-    waiting = [];
-    tell();
-  };
 
-  offerBodies();
-  filter.onchange = again;
+  totals.title = "Frames and bytes since the page was opened: sent, and received";
+  element.addEventListener("scroll", () => {
+    const wasAtEnd = isAtEnd;
+    isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < endPx;
+    if (isAtEnd !== wasAtEnd) ask();
+  });
+  new ResizeObserver(() => {
+    isSeen = element.clientHeight > 0;
+    toEnd();
+    ask();
+  }).observe(element);
+  filter.onchange = () => {
+    if (!isPaused) follow();
+    ask();
+  };
   pause.onclick = () => {
-    isPaused = !isPaused;
-    pause.setAttribute("aria-pressed", String(isPaused));
-    setText(pause, isPaused ? "Go on" : "Pause");
-    if (isPaused) tell();
-    else again();
+    if (held === undefined) isPaused = true;
+    else follow();
+    ask();
   };
   byId("frames-clear", HTMLButtonElement).onclick = () => {
     log.clear();
-    again();
+    follow();
+    ask();
   };
-  tell();
 
   return (frame) => {
-    const logged = log.add(frame);
-    if (isPaused) {
-      unseen++;
-      tell();
-      return;
-    }
-    // A burst is laid out once.
-    if (waiting.push(logged) === 1) queueMicrotask(flush);
+    log.add(frame);
+    ask();
   };
-}
-
-function row(logged: LoggedFrame): HTMLElement {
-  const { direction, body, bytes, atMs, summary, frame } = logged;
-  const button = h(
-    "button",
-    { type: "button", class: "frame", "aria-expanded": "false" },
-    h("span", { class: "frame-way" }, direction === "out" ? "↑" : "↓", h("span", { class: "sr-only" }, direction)),
-    h("span", { class: "frame-body" }, body),
-    h("span", { class: "frame-bytes" }, `${bytes} B`),
-    h("time", { class: "frame-time" }, preciseTimeOf(atMs)),
-    h("span", { class: "frame-summary", dir: "auto" }, summary),
-  );
-  const item = h("li", { "data-body": body, "data-way": direction, "data-family": families[body] ?? "session" }, button);
-  button.onclick = () => {
-    const isOpen = button.getAttribute("aria-expanded") === "true";
-    button.setAttribute("aria-expanded", String(!isOpen));
-    if (isOpen) item.querySelector("pre")?.remove();
-    else item.append(h("pre", { class: "frame-json", tabindex: "0" }, jsonOf(frame)));
-    item.scrollIntoView({ block: "nearest" });
-  };
-  return item;
 }

@@ -1,9 +1,10 @@
 /** One message, or one line of the page itself, as an element. */
 
-import type { Chat, RoomView } from "../chat.ts";
+import type { Chat } from "../chat.ts";
 import { h, type IconName, icon } from "../dom.ts";
 import { emblem } from "../emblem.ts";
-import { momentOf, timeOf } from "../format.ts";
+import { beginningOf, bytesOf, momentOf, timeOf } from "../format.ts";
+import type { RoomView } from "../room-view.ts";
 import type { Item, Notice, Reaction } from "../timeline.ts";
 import type { Row } from "./keyed-list.ts";
 
@@ -52,11 +53,17 @@ export function messageRow(chat: Chat, room: RoomView, item: Item, near: Neighbo
   const reactions = timeline.reactions(item);
   const isCurrent = timeline.isCurrent(item);
   const isEdited = timeline.isEdited(item);
-  const facts = [text, name, item, near, reactions, isCurrent, isEdited];
+  const isUnfolded = room.unfolded.has(item.id);
+  const { deleted, state, problem, delivered, read, offset, timeMs } = item;
+  const said = reactions.map(({ id, sender }) => `${id} ${chat.people.nameOf(sender)}`).join();
   return {
     key: item.id,
-    signature: JSON.stringify(facts),
+    facts: [
+      ...[text, name, said, near.isGrouped, near.isFollowed, isCurrent, isEdited, isUnfolded],
+      ...[deleted, state, problem, delivered, read, offset, timeMs],
+    ],
     build: () => {
+      const beginning = beginningOf(text);
       const meta = h(
         "span",
         { class: "message-meta" },
@@ -69,12 +76,14 @@ export function messageRow(chat: Chat, room: RoomView, item: Item, near: Neighbo
         { class: "bubble" },
         item.deleted
           ? h("p", { class: "message-text is-deleted" }, "This message was deleted.")
-          : h("p", { class: "message-text", dir: "auto" }, text),
+          : h("p", { class: "message-text", dir: "auto" }, isUnfolded ? text : (beginning ?? text)),
+        beginning === undefined || item.deleted ? undefined : unfoldButton(chat, room, item, text, isUnfolded),
         meta,
       );
-      return h(
+      const element = h(
         "li",
         {
+          ...{ onpointerenter: () => reveal(), onfocusin: () => reveal() },
           class: ["message", item.own && "is-own", near.isGrouped && "is-grouped", near.isFollowed && "is-followed"]
             .filter(Boolean)
             .join(" "),
@@ -82,17 +91,27 @@ export function messageRow(chat: Chat, room: RoomView, item: Item, near: Neighbo
           "data-id": item.id,
           "data-state": item.own ? progress.name : undefined,
         },
-        item.own ? undefined : emblem(item.sender),
+        item.own || near.isGrouped ? undefined : emblem(item.sender),
         near.isGrouped
           ? h("span", { class: "sr-only" }, `${item.own ? "You" : name}:`)
           : h("span", { class: item.own ? "sr-only" : "message-sender", dir: "auto" }, item.own ? "You:" : name),
         bubble,
         item.deleted ? undefined : reactionList(chat, room, item, reactions, isCurrent),
-        actionList(chat, room, item, edit),
         problemBox(chat, room, item),
       );
+      // Few of many messages are ever pointed at.
+      const reveal = () => {
+        if (element.querySelector(":scope > .actions") === null) element.append(...actionList(chat, room, item, edit));
+      };
+      return element;
     },
   };
+}
+
+function unfoldButton(chat: Chat, room: RoomView, item: Item, text: string, isUnfolded: boolean): HTMLElement {
+  const label = isUnfolded ? "Show less" : `Show all ${bytesOf(new TextEncoder().encode(text).length)}`;
+  const onclick = () => chat.unfold(room.name, item.id);
+  return h("button", { type: "button", class: "quiet unfold", "data-action": "unfold", onclick }, label);
 }
 
 function stateLabel({ label }: Progress): HTMLElement {
@@ -131,7 +150,7 @@ function reactionList(
   return h("div", { class: "reactions" }, ...chips);
 }
 
-function actionList(chat: Chat, room: RoomView, item: Item, edit: (item: Item) => void): HTMLElement | undefined {
+function actionList(chat: Chat, room: RoomView, item: Item, edit: (item: Item) => void): HTMLElement[] {
   const button = (action: string, label: string, text: string, onclick: () => void) =>
     h("button", { type: "button", "data-action": action, "aria-label": label, title: label, onclick }, text);
   const buttons: HTMLElement[] = [];
@@ -146,8 +165,8 @@ function actionList(chat: Chat, room: RoomView, item: Item, edit: (item: Item) =
   } else if (item.offset === 0 && (item.state === "queued" || item.state === "sent")) {
     buttons.push(button("cancel", "Take this message back", "Take back", () => chat.cancel(room.name, item.id)));
   }
-  if (buttons.length === 0) return undefined;
-  return h("div", { class: "actions", role: "group", "aria-label": "Actions on this message" }, ...buttons);
+  if (buttons.length === 0) return [];
+  return [h("div", { class: "actions", role: "group", "aria-label": "Actions on this message" }, ...buttons)];
 }
 
 function problemBox(chat: Chat, room: RoomView, item: Item): HTMLElement | undefined {
@@ -175,7 +194,7 @@ export function noticeRow(chat: Chat, room: RoomView, notice: Notice): Row {
   const canLoad = missing !== undefined && notice.era === room.timeline.era;
   return {
     key: `notice:${key}`,
-    signature: JSON.stringify([text, canLoad, room.isLoading]),
+    facts: [text, canLoad, room.isLoading],
     build: () =>
       h(
         "li",
@@ -196,5 +215,5 @@ export function noticeRow(chat: Chat, room: RoomView, notice: Notice): Row {
 }
 
 export function dayRow(text: string): Row {
-  return { key: `day:${text}`, signature: text, build: () => h("li", { class: "day" }, h("span", {}, text)) };
+  return { key: `day:${text}`, facts: [text], build: () => h("li", { class: "day" }, h("span", {}, text)) };
 }

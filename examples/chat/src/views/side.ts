@@ -1,11 +1,12 @@
 /** Rooms with their unread counts, people with their presence, and the own name. */
 
 import type { UserPresence } from "chappe/client";
-import type { Chat, RoomView } from "../chat.ts";
+import type { Chat } from "../chat.ts";
 import { byId, h, icon, setText } from "../dom.ts";
 import { emblem } from "../emblem.ts";
 import { agoOf } from "../format.ts";
 import { type Reach, reachOf } from "../people.ts";
+import type { RoomView } from "../room-view.ts";
 import { cleanRoom } from "../settings.ts";
 import { KeyedList, type Row } from "./keyed-list.ts";
 
@@ -57,14 +58,13 @@ export function sideView(chat: Chat, actions: SideActions): (active: RoomView | 
 
   return (active) => {
     rooms.render([...chat.rooms.values()].map((room) => roomRow(room, room === active, actions)));
-    if (active === undefined) return;
-    const { here, gone, count, isFull } = chat.people.roster(active.name);
+    setText(meReach, chat.isReady ? reachNames[actions.ownReach()] : "offline");
+    const { here, gone, count, isFull } = chat.people.roster(active?.name ?? "");
     setText(title, count === 0 ? "People" : `People here: ${count}`);
     const rows = here.map((user) => personRow(chat, user, true, actions));
     if (!isFull) rows.push(noteRow("note", "In rooms this large only the number of people is told."));
     if (gone.length > 0) rows.push(noteRow("gone", "Was here"), ...gone.map((user) => personRow(chat, user, false, actions)));
     people.render(rows);
-    setText(meReach, chat.isReady ? reachNames[actions.ownReach()] : "offline");
   };
 }
 
@@ -73,7 +73,7 @@ function roomRow(room: RoomView, isActive: boolean, actions: SideActions): Row {
   const note = state === "joining" ? "joining" : state === "refused" ? "not open" : "";
   return {
     key: name,
-    signature: JSON.stringify([unread, note, isActive]),
+    facts: [unread, note, isActive],
     build: () =>
       h(
         "li",
@@ -103,7 +103,7 @@ function personRow(chat: Chat, user: string, isHere: boolean, actions: SideActio
   const name = chat.people.nameOf(user);
   return {
     key: user,
-    signature: JSON.stringify([name, reach, text, isHere]),
+    facts: [name, reach, text, isHere],
     build: () =>
       h(
         "li",
@@ -125,5 +125,5 @@ function presenceText(reach: Reach, presence: UserPresence | undefined, isHere: 
 }
 
 function noteRow(key: string, text: string): Row {
-  return { key: `note:${key}`, signature: text, build: () => h("li", { class: "people-note" }, text) };
+  return { key: `note:${key}`, facts: [text], build: () => h("li", { class: "people-note" }, text) };
 }
