@@ -3,6 +3,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
+import { maxFrames } from "../../examples/chat/src/frame-log.ts";
 import { followedRows, maxRows } from "../../examples/chat/src/row-window.ts";
 import { Client, type WebSocketConstructor } from "../../src/client/index.ts";
 import { chromiumMissing, launchChromium } from "../support/chromium.ts";
@@ -170,6 +171,40 @@ describe.skipIf(chromiumMissing !== undefined)(title, () => {
     await page.click("#to-end");
     await expect.poll(numbers, patience).toHaveLength(followedRows);
     expect(last(await numbers())).toBe(many + 20);
+  });
+
+  it("lists the last frames, and stands still while somebody reads them", async () => {
+    await meet("frames");
+    await flood("frames", 1, many);
+    const lines = () => page.locator("#frame-list li");
+    const listed = () => lines().evaluateAll((all) => all.map((line) => Number((line as HTMLElement).dataset["id"])));
+    await page.selectOption("#frames-filter", "chat");
+    await expect.poll(() => lines().last().textContent(), patience).toContain(`offset ${many} `);
+    expect((await listed()).length).toBeLessThan(maxFrames);
+
+    await lines().last().locator("button").click();
+    expect(JSON.parse((await page.textContent(".frame-json")) ?? "")).toMatchObject({ chat: { offset: String(many) } });
+    const read = await listed();
+    await flood("frames", many + 1, many + 500);
+    await expect.poll(() => page.textContent("#frames-note"), patience).toContain("Paused.");
+    await expect.poll(() => ada.texts().then((texts) => texts.at(-1)), patience).toBe(`message ${many + 500}`);
+    expect(await listed()).toEqual(read);
+    await page.click("#frames-pause");
+    await expect.poll(() => lines().last().textContent(), patience).toContain(`offset ${many + 500} `);
+    expect(await page.locator(".frame-json").count()).toBe(0);
+  });
+
+  it("folds a message that is as long as a message can be, and shows all of it to who wants it", async () => {
+    await meet("long");
+    const text = "semaphore ".repeat(6553);
+    await bob.room("long").publish(text).stored;
+    await expect.poll(() => page.locator(".unfold").count(), patience).toBe(1);
+    expect((await ada.texts())[0]?.length).toBeLessThan(1000);
+    await page.click(".unfold");
+    await expect.poll(() => ada.texts(), patience).toEqual([text]);
+    await page.click(".unfold");
+    await expect.poll(async () => (await ada.texts())[0]?.length, patience).toBeLessThan(1000);
+    expect(await page.locator(".unfold").evaluate((button) => button === document.activeElement)).toBe(true);
   });
 
   it("draws what comes to a hidden tab, within the same bounds, and leaves it unread", async () => {

@@ -53,8 +53,8 @@ export function startOf(text: string, chars: number): string {
   return `${text.slice(0, end).trimEnd()}\u2026`;
 }
 
-const [longChars, longLines] = [2000, 24];
-const [startChars, startLines] = [1200, 12];
+const [longChars, longLines] = [1500, 24];
+const [startChars, startLines] = [600, 10];
 
 /** The beginning of a text that is too long to be shown among others; undefined where it is not. */
 export function beginningOf(text: string): string | undefined {

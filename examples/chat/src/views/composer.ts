@@ -19,7 +19,8 @@ export function composerView(chat: Chat, onSent: () => void): ComposerView {
   let active: RoomView | undefined;
   let changes: string | undefined;
   const drafts: Map<string, string> = new Map();
-  form.querySelector("button.send")?.append(icon("send"));
+  const sendButton = byId("send", HTMLButtonElement);
+  sendButton.append(icon("send"));
 
   const grow = () => {
     field.style.height = "auto";
@@ -76,7 +77,9 @@ export function composerView(chat: Chat, onSent: () => void): ComposerView {
       }
       const isClosed = room === undefined || room.state === "refused";
       field.disabled = isClosed;
-      field.placeholder = isClosed ? "This room is not open" : `Write to #${room.name}`;
+      sendButton.disabled = isClosed;
+      const closed = room === undefined ? "Join a room to write" : "This room is not open";
+      field.placeholder = isClosed ? closed : `Write to #${room.name}`;
     },
     edit(item) {
       if (active === undefined) return;

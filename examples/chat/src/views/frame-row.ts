@@ -13,21 +13,16 @@ const families: Readonly<Record<string, string>> = {
   ...{ error: "error", goodbye: "error" },
 };
 
-/** @param open - numbers of the frames that are shown in full. @param changed - is called when one was added or taken out. */
-export function frameRow(logged: LoggedFrame, open: Set<number>, changed: () => void): Row {
+export function frameRow(logged: LoggedFrame, isOpen: boolean, toggle: (number: number) => void): Row {
   const { number, direction, body, bytes, atMs, summary, frame } = logged;
-  const isOpen = open.has(number);
   return {
     key: String(number),
     facts: [isOpen],
     build: () => {
-      const toggle = () => {
-        if (!open.delete(number)) open.add(number);
-        changed();
-      };
+      const onclick = () => toggle(number);
       const button = h(
         "button",
-        { type: "button", class: "frame", "data-action": "open", "aria-expanded": String(isOpen), onclick: toggle },
+        { type: "button", class: "frame", "data-action": "open", "aria-expanded": String(isOpen), onclick },
         h("span", { class: "frame-way" }, direction === "out" ? "↑" : "↓", h("span", { class: "sr-only" }, direction)),
         h("span", { class: "frame-body" }, body),
         h("span", { class: "frame-bytes" }, `${bytes} B`),

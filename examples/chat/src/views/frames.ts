@@ -29,6 +29,8 @@ export function framesView(): (frame: ObservedFrame) => void {
   const pause = byId("frames-pause", HTMLButtonElement);
   /** Numbers of the frames that are shown in full. */
   const open: Set<number> = new Set();
+  /** The one of them that was chosen just now. */
+  let chosen: number | undefined;
   let isSeen = false;
   let isPaused = false;
   let isAtEnd = true;
@@ -53,12 +55,21 @@ export function framesView(): (frame: ObservedFrame) => void {
     const wanted = (held?.frames ?? log.frames).filter(({ body }) => filter.value === "" || body === filter.value);
     const shown = held === undefined ? wanted.slice(-passingFrames) : wanted;
     const place = isHeld ? placeOf(element) : undefined;
-    list.render(shown.map((frame) => frameRow(frame, open, ask)));
+    list.render(shown.map((frame) => frameRow(frame, open.has(frame.number), toggle)));
     if (place !== undefined) holdPlace(element, place);
+    if (chosen !== undefined) element.querySelector(`[data-id="${chosen}"]`)?.scrollIntoView({ block: "nearest" });
+    chosen = undefined;
     toEnd();
     tell();
   };
   const ask = eachFrame(render);
+  const toggle = (number: number) => {
+    if (!open.delete(number)) {
+      open.add(number);
+      chosen = number;
+    }
+    ask();
+  };
   const tell = () => {
     const said = (arrow: string, { frames, bytes }: { frames: number; bytes: number }) =>
       `${arrow} ${frames} · ${bytesOf(bytes)}`;
@@ -71,10 +82,10 @@ export function framesView(): (frame: ObservedFrame) => void {
   };
   const offerBodies = () => {
     if (filter.options.length === log.bodies.size + 1) return;
-    const chosen = filter.value;
+    const { value } = filter;
     const names = [...log.bodies].sort();
     filter.replaceChildren(h("option", { value: "" }, "All bodies"), ...names.map((name) => h("option", { value: name }, name)));
-    filter.value = chosen;
+    filter.value = value;
   };
 
   totals.title = "Frames and bytes since the page was opened: sent, and received";

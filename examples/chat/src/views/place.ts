@@ -16,9 +16,13 @@ export function placeOf(scroll: HTMLElement): Place {
   return { id: undefined, top: 0 };
 }
 
+/** Of a row that has become smaller, so much stays in sight. */
+const leastPx = 40;
+
 /** Scrolls so that this row is where it was. The element may be another one now; where there is none, nothing moves. */
 export function holdPlace(scroll: HTMLElement, { id, top }: Place): void {
   const element = id === undefined ? null : scroll.querySelector(`[data-id="${CSS.escape(id)}"]`);
   if (element === null) return;
-  scroll.scrollTop += element.getBoundingClientRect().top - scroll.getBoundingClientRect().top - top;
+  const box = element.getBoundingClientRect();
+  scroll.scrollTop += box.top - scroll.getBoundingClientRect().top - Math.max(top, leastPx - box.height);
 }

@@ -99,7 +99,7 @@ function personRow(chat: Chat, user: string, isHere: boolean, actions: SideActio
   const presence = chat.people.presenceOf(user);
   // Without a connection nothing is known of anybody.
   const reach = !chat.isReady ? "unknown" : isSelf ? actions.ownReach() : reachOf(presence);
-  const text = presenceText(reach, presence, isHere);
+  const text = chat.isReady || !isHere ? presenceText(reach, presence, isHere) : reachNames.unknown;
   const name = chat.people.nameOf(user);
   return {
     key: user,
@@ -118,7 +118,7 @@ function personRow(chat: Chat, user: string, isHere: boolean, actions: SideActio
 function presenceText(reach: Reach, presence: UserPresence | undefined, isHere: boolean): string {
   const isAbsent = reach === "offline" || reach === "unknown";
   // Who has told no presence, as a program may, is in the room all the same.
-  if (isAbsent && isHere) return reach === "offline" ? "in the room" : reachNames[reach];
+  if (isAbsent && isHere) return "in the room";
   if (isAbsent) return (presence?.lastSeenMs ?? 0) > 0 ? `last seen ${agoOf(presence?.lastSeenMs ?? 0, Date.now())}` : "gone";
   if (presence?.statusText) return presence.statusText;
   return (presence?.devices ?? 0) > 1 ? `${reachNames[reach]} on ${presence?.devices} devices` : reachNames[reach];
