@@ -201,6 +201,32 @@ describe.skipIf(chromiumMissing !== undefined)(title, () => {
     await client.close();
   });
 
+  it("shows what was said in a room to who has left it and comes back", async () => {
+    const [room, other] = [newRoom(), newRoom()];
+    const [ada, bob] = await Promise.all([enter("Ada", room), enter("Bob", room)]);
+    await ada.write("one");
+    await expect.poll(() => bob.texts(), patience).toEqual(["one"]);
+    await bob.page.fill("#join-room", other);
+    await bob.page.press("#join-room", "Enter");
+    await bob.page.click(`[data-room=${room}]`);
+    await bob.page.click("#leave");
+    await expect.poll(() => bob.page.textContent("#room-title"), patience).toBe(`#${other}`);
+    await expect.poll(() => ada.page.getAttribute(".person[data-user=bob]", "data-here"), patience).toBe("false");
+    await ada.write("two");
+    await expect.poll(() => ada.state("two"), patience).toBe("stored");
+    await bob.page.fill("#join-room", room);
+    await bob.page.press("#join-room", "Enter");
+    await expect.poll(() => bob.texts(), patience).toEqual(["one", "two"]);
+
+    // Of no room there is nothing to see, and nothing to say.
+    for (const left of [other, ""]) {
+      await bob.page.click("#leave");
+      await expect.poll(() => bob.page.textContent("#room-title"), patience).toBe(left === "" ? "No room" : `#${left}`);
+    }
+    expect(await bob.page.locator(".person").count()).toBe(0);
+    expect(await bob.page.locator("#text").isDisabled()).toBe(true);
+  });
+
   it("speaks with a client that is no browser", async () => {
     const room = newRoom();
     const [ada, bob] = await Promise.all([enter("Ada", room), enter("Bob", room)]);

@@ -306,6 +306,8 @@ export class Chat {
       view.timeline.notice(`resumed:${start}`, `The connection is back. ${text}`, start - 0.5);
     }
     if (missing !== undefined) this.#missing(view, missing);
+    // The client goes on where it was before the room was left; this page has forgotten what was there.
+    if (isFirst && verdict === "resumed") void this.#load(view, { before: start, limit: tail });
     view.wasLost = false;
     this.people.joined(joined);
     this.#watch();
