@@ -129,7 +129,7 @@ export class MemoryLog {
   /** PUB-14. @throws ProtocolError TARGET_UNKNOWN, FORBIDDEN. */
   append(entry: BackendEntry): { readonly stored: Stored; readonly entry: Chat | undefined } {
     const known = this.#entries.find(entry.id, entry.sender);
-    if (known !== undefined) return { stored: { offset: Number(known.offset), timeMs: Number(known.timeMs) }, entry: undefined };
+    if (known !== undefined) return { stored: placeOf(known), entry: undefined };
     const rejection = this.#judgeTarget(entry, true);
     if (rejection !== undefined) throw new ProtocolError(rejection.code, rejection.message);
     const { stored, chat } = this.#store(entry);
@@ -178,6 +178,9 @@ export class MemoryLog {
   #decide(request: PublishRequest): { readonly outcome: Result; readonly entry: Chat | undefined } {
     if (request.reject !== undefined) return { outcome: { type: "rejected", ...request.reject }, entry: undefined };
     if (request.kind === ChatKind.VOID) return { outcome: { type: "voided" }, entry: undefined };
+    // Under another session: that of a copied outbox, or of the one that came after it (PUB-7).
+    const known = this.#entries.find(request.id, request.sender);
+    if (known !== undefined) return { outcome: { type: "stored", ...placeOf(known) }, entry: undefined };
     const rejection = this.#judgeTarget(request, request.mayRedact);
     if (rejection !== undefined) return { outcome: { type: "rejected", ...rejection }, entry: undefined };
     const { stored, chat } = this.#store(request);
@@ -257,6 +260,10 @@ export class MemoryLog {
       this.#sessions.give(user);
     }
   }
+}
+
+function placeOf({ offset, timeMs }: Chat): Stored {
+  return { offset: Number(offset), timeMs: Number(timeMs) };
 }
 
 function unavailable(message: string): PublishOutcome {

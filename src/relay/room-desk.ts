@@ -107,6 +107,7 @@ export class RoomDesk {
   /** An open room is told of anew: another epoch, or other rights or details (ROM-6). */
   tellJoined(seat: Seat, why: "reset" | "update"): void {
     const { room } = seat;
+    if (why === "reset") this.#engine.suspend(room.handle);
     this.#deadlines.attempt(
       this.#answerMs,
       () => this.#hub.link.producer(room.name, this.#connection.producer),

@@ -5,7 +5,7 @@
 import type { AckRun } from "../delivery/ack-tracker.ts";
 import { type ErrorCodeName, ProtocolError, type ScopeName, UsageError, verdicts } from "../errors.ts";
 import { createFrame, type ErrorCode, type FrameOf, Retry } from "../wire/codec.ts";
-import { clientFrameBytes } from "../wire/limits.ts";
+import { clientFrameBytes, maxSafeInteger } from "../wire/limits.ts";
 import { fromError, shortText } from "./client-convert.ts";
 import type { Acceptance, JoinedInfo, PageInfo } from "./server-events.ts";
 import type { DrainOptions, ServerSessionOptions } from "./server-options.ts";
@@ -37,6 +37,11 @@ export function errorFrame(error: ProtocolError, { ref = 0, room = 0, seq = 0, n
 /** An error (remote) of this code, with another scope than the table's. */
 export function remote(code: ProtocolError["code"], message: string, scope?: ScopeName): ProtocolError {
   return new ProtocolError(code, message, { origin: "remote", ...(scope !== undefined && { scope }) });
+}
+
+/** The wall clock's time as a field of a frame holds it. */
+export function wallMs(ms: number): bigint {
+  return BigInt(Math.min(Math.max(0, Math.floor(ms)), maxSafeInteger));
 }
 
 /** The application has called what the state does not allow. */

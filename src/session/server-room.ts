@@ -11,8 +11,8 @@ export type Publishing =
   | { readonly state: "open" }
   /** Seqs above this one are dropped until it comes. */
   | { readonly state: "awaiting"; readonly seq: number }
-  /** All are dropped until the room is joined again (PUB-18). */
-  | { readonly state: "conflict" };
+  /** All are dropped until the next `joined`: after a conflict (PUB-18), and while the log is becoming another one (PUB-19). */
+  | { readonly state: "suspended" };
 
 const open: Publishing = { state: "open" };
 
@@ -20,6 +20,8 @@ const open: Publishing = { state: "open" };
 export interface Window {
   messages: number;
   bytes: number;
+  /** Whether the client may have counted less than this side: publishes cross a `joined` that tells another epoch (PUB-20). */
+  mayCross: boolean;
 }
 
 /** One open room of one connection. */
@@ -105,8 +107,15 @@ export class ServerRoom {
 
   /** Another message has used a seq up: all are given back, and dropped until the room is joined again (PUB-18). */
   conflict(): void {
-    this.publishing = { state: "conflict" };
+    this.publishing = { state: "suspended" };
     this.releaseAll();
+  }
+
+  /** The log has another epoch, and `joined` is about to tell it: what is in flight is not answered under the old one (PUB-19). */
+  suspend(): void {
+    this.conflict();
+    this.border = ++this.joins;
+    this.#window.mayCross = true;
   }
 
   releaseAll(): void {
@@ -116,7 +125,7 @@ export class ServerRoom {
   /** Whether a publish with this seq is dropped in silence (PUB-17, 2). The one that was awaited ends the waiting. */
   drops(seq: number): boolean {
     const { publishing } = this;
-    if (publishing.state === "conflict") return true;
+    if (publishing.state === "suspended") return true;
     if (publishing.state === "open" || seq < publishing.seq) return false;
     if (seq > publishing.seq) return true;
     this.publishing = open;

@@ -33,7 +33,7 @@ export interface RoomsPort {
 }
 
 export class ServerRooms {
-  readonly window: Window = { messages: 0, bytes: 0 };
+  readonly window: Window = { messages: 0, bytes: 0, mayCross: false };
   readonly #limits: SessionLimits;
   readonly #port: RoomsPort;
   readonly #open = new Map<number, ServerRoom>();
@@ -178,6 +178,14 @@ export class ServerRooms {
     this.#leaves.delete(room);
     if (waiting !== undefined) this.#unknown(waiting);
     if (ref !== 0) this.answered(ref);
+  }
+
+  /** See {@link ServerRoom.suspend}. A room that is not open is passed over. */
+  suspend(handle: number): void {
+    const room = this.#open.get(handle);
+    if (room === undefined) return;
+    room.suspend();
+    this.settled(room);
   }
 
   /** A publish of the room is settled: a leave may go on. */

@@ -8,7 +8,7 @@
 
 import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError } from "../errors.ts";
 import { createFrame, type Frame, type Init, type PresenceMark, type Right } from "../wire/codec.ts";
-import { maxSafeInteger, preAuthFrameBytes } from "../wire/limits.ts";
+import { preAuthFrameBytes } from "../wire/limits.ts";
 import type {
   Acceptance,
   Delivery,
@@ -29,6 +29,7 @@ import {
   misuse,
   pageFrame,
   remote,
+  wallMs,
   welcomeFrame,
   withScope,
 } from "./server-frames.ts";
@@ -86,7 +87,7 @@ export class ServerSession {
       error: (error, subject) => this.#error(error, subject),
       end: (error, ref) => this.#end(error, ref),
       grant: (total) => this.#output.grant(total),
-      pong: (echoMs) => this.#output.pong(createFrame("pong", { echoMs, timeMs: this.#wall() })),
+      pong: (echoMs) => this.#output.pong(createFrame("pong", { echoMs, timeMs: wallMs(this.#options.wall()) })),
     };
     this.#rooms = new ServerRooms(options.limits, port);
     this.#receiver = new Receiver(port, this.#rooms);
@@ -178,7 +179,7 @@ export class ServerSession {
     this.#timers.clear("auth");
     this.#expireAt(acceptance.expiresInMs ?? 0, now);
     this.#heard(now);
-    this.#output.control(welcomeFrame(acceptance, this.#options, this.#features, this.#wall()));
+    this.#output.control(welcomeFrame(acceptance, this.#options, this.#features, wallMs(this.#options.wall())));
     for (const frame of this.#held.takeAll()) this.#receiver.receive(frame, now);
   }
 
@@ -218,6 +219,11 @@ export class ServerSession {
   setRights(handle: number, rights: readonly Right[]): void {
     const room = this.#rooms.get(handle);
     if (room !== undefined) room.rights = new Set(rights);
+  }
+
+  /** The room's log has another epoch, which {@link joined} will tell: until then no publish of the room is taken or answered (PUB-19). */
+  suspend(handle: number): void {
+    this.#rooms.suspend(handle);
   }
 
   /** The room is closed (ROM-8); the answer to a leave, or with ref 0 unsolicited, with the reason. */
@@ -391,9 +397,5 @@ export class ServerSession {
     if (this.#state === "closed") return false;
     if (this.#state !== "ready" && this.#state !== "draining") throw misuse(`a command while ${this.#state}`);
     return true;
-  }
-
-  #wall(): bigint {
-    return BigInt(Math.min(Math.max(0, Math.floor(this.#options.wall())), maxSafeInteger));
   }
 }
