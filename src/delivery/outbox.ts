@@ -235,16 +235,20 @@ export class Outbox {
     return ops;
   }
 
-  /** The write has been done, durably. @returns the entries that storage holds for the first time. */
-  handleStored(): OutboxEntry[] {
-    const taken: OutboxEntry[] = [];
+  /**
+   * The write has been done, durably.
+   * @returns the entries that storage holds for the first time, and the orders of those that it holds no more.
+   */
+  handleStored(): { readonly added: readonly OutboxEntry[]; readonly removed: readonly number[] } {
+    const added: OutboxEntry[] = [];
+    const removed = this.#writing?.deletes ?? [];
     for (const [entry, version] of this.#writing?.puts ?? []) {
       // One that was settled during the write has been told already.
-      if (entry.storedVersion < 0 && this.#byId.get(entry.id) === entry) taken.push(entry);
+      if (entry.storedVersion < 0 && this.#byId.get(entry.id) === entry) added.push(entry);
       entry.storedVersion = version;
     }
     this.#writing = undefined;
-    return taken;
+    return { added, removed };
   }
 
   /** The write has failed, as a whole: it is to be done again. */

@@ -68,6 +68,11 @@ export class ClientConversation {
     return this.#book.rooms.get(name);
   }
 
+  /** Storage holds the entries of these orders no more. */
+  removed(orders: readonly number[]): void {
+    this.#book.publisher.removed(orders);
+  }
+
   // Commands. Each that has an answer returns a number; the event `answer` carries it.
 
   /**

@@ -247,7 +247,11 @@ export class ClientInbox {
     const room = known ?? this.#book.newRoom(joined.name, {});
     if (isAnswer) room.joinRef = 0;
     if (room.state === "leaving") {
-      if (!isAnswer) return;
+      if (!isAnswer) {
+        // An ack that comes now is of another log: what was in flight is settled when the room is joined again (PUB-8).
+        if (verdict !== "resumed") this.#book.publisher.roomClosed(room);
+        return;
+      }
       // The join was still unanswered when the application left.
       this.#book.opened(room, joined.room);
       if (room.leaveRef === 0) this.#book.sendLeave(room, now);

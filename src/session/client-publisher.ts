@@ -54,6 +54,8 @@ export class ClientPublisher {
   #limits: SessionLimits | undefined;
   #inFlight = 0;
   #bytesInFlight = 0;
+  /** Ends by order that this side alone has decided: told when storage has let go of the entry, else a crash could undo them (PUB-13). */
+  readonly #untold: Map<number, EntryChange> = new Map();
 
   constructor(host: PublisherHost) {
     this.#host = host;
@@ -97,7 +99,7 @@ export class ClientPublisher {
     this.#open.set(room.name, room);
     this.takeBack(room);
     this.#counted(room, (lane) => {
-      for (const entry of lane.open({ epoch, nextSeq })) this.#settle(entry, "doubt", {});
+      for (const entry of lane.open({ epoch, nextSeq })) this.#settleHere(entry, "doubt");
     });
   }
 
@@ -185,7 +187,7 @@ export class ClientPublisher {
       field: "publish.content",
     });
     if (entry.state === "queued") {
-      this.#settle(entry, "fail", { error });
+      this.#settleHere(entry, "fail", { error });
     } else {
       this.#outbox.apply(entry, "cancel");
       this.#emit({ room: entry.room, id: entry.id, state: entry.state, error });
@@ -284,7 +286,7 @@ export class ClientPublisher {
   cancel(id: string): boolean {
     const entry = this.#outbox.get(id);
     if (entry === undefined) return false;
-    if (entry.state === "queued") this.#settle(entry, "cancel", {});
+    if (entry.state === "queued") this.#settleHere(entry, "cancel");
     else {
       this.#outbox.apply(entry, "cancel");
       this.#emit({ room: entry.room, id, state: entry.state });
@@ -295,12 +297,29 @@ export class ClientPublisher {
   /** The session is used by another (SES-7): what was sent is in doubt. */
   leaveSession(): void {
     this.disconnected();
-    for (const entry of this.#outbox.leaveSession()) this.#emit({ room: entry.room, id: entry.id, state: entry.state });
+    for (const { order, room, id, state } of this.#outbox.leaveSession()) this.#untold.set(order, { room, id, state });
   }
 
-  #settle(entry: OutboxEntry, input: "stored" | "voided" | "fail" | "doubt" | "cancel", details: Partial<EntryChange>): void {
+  /** Storage holds the entries of these orders no more. */
+  removed(orders: readonly number[]): void {
+    for (const order of orders) {
+      const change = this.#untold.get(order);
+      if (change === undefined) continue;
+      this.#untold.delete(order);
+      this.#emit(change);
+    }
+  }
+
+  /** The broker has said what became of the entry, and will say the same again. */
+  #settle(entry: OutboxEntry, input: "stored" | "voided" | "fail" | "doubt", details: Partial<EntryChange>): void {
     this.#outbox.apply(entry, input);
     this.#emit({ room: entry.room, id: entry.id, state: entry.state, ...details });
+  }
+
+  /** This side alone has decided what became of the entry. */
+  #settleHere(entry: OutboxEntry, input: "fail" | "doubt" | "cancel", details: Partial<EntryChange> = {}): void {
+    this.#outbox.apply(entry, input);
+    this.#untold.set(entry.order, { room: entry.room, id: entry.id, state: entry.state, ...details });
   }
 
   /** Keeps the sums over all rooms true while a lane changes. */

@@ -194,9 +194,9 @@ export class ClientSession {
 
   /** The write that {@link pollStore} gave is done, durably. */
   handleStored(now: number): void {
-    for (const entry of this.#outbox.handleStored()) {
-      this.#events.push({ type: "entry", room: entry.room, id: entry.id, state: entry.state });
-    }
+    const { added, removed } = this.#outbox.handleStored();
+    for (const entry of added) this.#events.push({ type: "entry", room: entry.room, id: entry.id, state: entry.state });
+    this.#conversation.removed(removed);
     this.#life.stored(now);
   }
 

@@ -290,6 +290,7 @@ describe("a room that was left", () => {
     await world.pass(50);
     expect(ada.room("lobby")).toBe(lobby);
     expect(lobby.cancel(id)).toBe(true);
+    await world.pass(5);
     expect(ada.room("lobby")).not.toBe(lobby);
     const hall = ada.room("hall");
     void hall.leave();

@@ -48,6 +48,21 @@ describe("leaving (ROM-7)", () => {
     expect(count(client.connect())).toEqual([0, 0]);
   });
 
+  it("takes no ack of another log for one of the old, and publishes again where it joins again (PUB-20)", () => {
+    const client = joined();
+    const id = client.publish("lobby", "A");
+    leave(client);
+    client.receive("joined", joinedInit("lobby", { epoch: 78n, verdict: 4 }));
+    client.receive("ack", { room: 1, firstSeq: 1n, offsetDeltas: [9n], timeDeltas: [5n] });
+    expect(client.states(id)).toEqual(["queued", "sent"]);
+    client.receive("left", { room: 1 }, refOf(client, "leave"));
+    client.session.rooms.join("lobby", {}, client.now);
+    client.pump().admit("lobby", { epoch: 78n, head: 9n, nextSeq: 2n });
+    client.advance(10);
+    client.receive("ack", { room: 1, firstSeq: BigInt(client.published.at(-1)?.[1] ?? 0), offsetDeltas: [9n], timeDeltas: [5n] });
+    expect(client.eventsOf("entry").at(-1)).toMatchObject({ id, state: "stored", epoch: 78, offset: 9 });
+  });
+
   it("while the join is unanswered, follows its answer and ends left", () => {
     const client = joining();
     const left = leave(client);

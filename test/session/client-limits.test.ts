@@ -184,6 +184,10 @@ describe("frames that cannot be, or mean nothing", () => {
     client.session.pollStore();
     client.session.rooms.cancel(id);
     client.session.handleStored(client.now);
+    // Not before storage has let go of it: a crash would bring it back (PUB-13).
+    expect(client.pump().states(id)).toEqual([]);
+    client.session.pollStore();
+    client.session.handleStored(client.now);
     expect(client.pump().states(id)).toEqual(["cancelled"]);
   });
 });
