@@ -110,6 +110,11 @@ export class ClientPublisher {
     this.#counted(room, (lane) => lane.close());
   }
 
+  /** Whether publishes of the room are on their way. */
+  isInFlight(room: ClientRoom): boolean {
+    return this.#outbox.lane(room.name).inFlight > 0;
+  }
+
   /** What of this room is not on its way yet is given back: something has happened after which it must not go out as it is. */
   takeBack(room: ClientRoom): void {
     const [first] = this.#batcher.drop((waiting) => waiting.room === room.name);
@@ -214,7 +219,8 @@ export class ClientPublisher {
         else {
           const cancelFailed = entry.state === "voiding";
           this.#settle(entry, "stored", {
-            epoch: entry.epoch,
+            // After a reset it is that of the new log, whatever the entry was sent under (PUB-19).
+            epoch: room.joined?.epoch ?? entry.epoch,
             offset: acked.offset,
             timeMs: acked.timeMs,
             ...(cancelFailed && { cancelFailed }),

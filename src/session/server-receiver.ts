@@ -197,9 +197,7 @@ export class Receiver {
     room.track(ticket);
     const { window } = this.#rooms;
     if (window.messages > port.limits.windowMessages || window.bytes > port.limits.windowBytes) {
-      if (!window.mayCross) return port.end(remote("WINDOW_EXCEEDED", "too much is in flight (PUB-10)"), ref);
-      room.awaitSeq(seq);
-      return port.error(remote("UNAVAILABLE", "what crossed the reset is still in flight (PUB-20)"), subject);
+      return port.end(remote("WINDOW_EXCEEDED", "too much is in flight (PUB-10)"), ref);
     }
     if (port.state() === "draining") {
       room.awaitSeq(seq);

@@ -20,8 +20,6 @@ const open: Publishing = { state: "open" };
 export interface Window {
   messages: number;
   bytes: number;
-  /** Whether the client may have counted less than this side: publishes cross a `joined` that tells another epoch (PUB-20). */
-  mayCross: boolean;
 }
 
 /** One open room of one connection. */
@@ -115,7 +113,6 @@ export class ServerRoom {
   suspend(): void {
     this.conflict();
     this.border = ++this.joins;
-    this.#window.mayCross = true;
   }
 
   releaseAll(): void {

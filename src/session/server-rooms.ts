@@ -33,7 +33,7 @@ export interface RoomsPort {
 }
 
 export class ServerRooms {
-  readonly window: Window = { messages: 0, bytes: 0, mayCross: false };
+  readonly window: Window = { messages: 0, bytes: 0 };
   readonly #limits: SessionLimits;
   readonly #port: RoomsPort;
   readonly #open = new Map<number, ServerRoom>();

@@ -164,8 +164,7 @@ export class ServerSession {
           this.#end(undefined, 0);
           break;
         case "coalesce":
-          // The next pollTransmit takes what may go.
-          break;
+          break; // The next pollTransmit takes what may go.
       }
     }
   }

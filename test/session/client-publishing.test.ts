@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ChatKind } from "../../src/wire/codec.ts";
 import { defaultRelayLimits } from "../../src/wire/limits.ts";
-import { ackInit as ack, ClientHarness, id16, joinedClient as joined } from "../support/client-harness.ts";
+import { ackInit as ack, ClientHarness, id16, joinedClient as joined, joinedInit } from "../support/client-harness.ts";
 import { codeOf, usageCodeOf } from "../support/errors.ts";
 
 describe("publishing (PUB)", () => {
@@ -31,6 +31,36 @@ describe("publishing (PUB)", () => {
       [1, 2, "two"],
       [1, 3, "three"],
     ]);
+  });
+
+  it("joins again where publishes may cross a reset, and goes on by the answer (PUB-20)", () => {
+    const client = joined();
+    const [one, two] = [client.publish("lobby", "one"), client.publish("lobby", "two")];
+    client.advance(10);
+    client.receive("joined", joinedInit("lobby", { verdict: 4, epoch: 78n, nextSeq: 1n }));
+    client.publish("lobby", "three");
+    client.advance(100);
+    // What waits goes nowhere before the answer, and what is answered meanwhile is of the new log.
+    expect([client.framesOf("join").length, client.published.length]).toEqual([2, 2]);
+    client.receive("ack", { room: 1, firstSeq: 1n, offsetDeltas: [9n], timeDeltas: [5n] });
+    expect(client.eventsOf("entry").at(-1)).toMatchObject({ id: one, state: "stored", epoch: 78, offset: 9 });
+    client.receive("error", { code: 72, retry: 3, scope: 1, processed: 1, room: 1, seq: 2n });
+    client.admit("lobby", { verdict: 2, epoch: 78n, head: 9n, start: 1n, nextSeq: 2n });
+    // Past the longest pause that the retryable rejection asked for (PUB-16).
+    client.advance(5_000);
+    expect(client.published.slice(2)).toEqual([
+      [1, 2, "two"],
+      [1, 3, "three"],
+    ]);
+    client.receive("ack", { room: 1, firstSeq: 2n, offsetDeltas: [10n, 1n], timeDeltas: [5n, 0n] });
+    expect(client.states(two).at(-1)).toBe("stored");
+  });
+
+  it("does what PUB-8 says at once where nothing is in flight", () => {
+    const client = joined();
+    client.receive("joined", joinedInit("lobby", { verdict: 4, epoch: 78n, nextSeq: 5n }));
+    client.publish("lobby", "one");
+    expect([client.framesOf("join").length, client.published]).toEqual([1, [[1, 5, "one"]]]);
   });
 
   it("a final rejection fails that one alone (PUB-11)", () => {

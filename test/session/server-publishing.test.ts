@@ -205,19 +205,6 @@ describe("publishes", () => {
     expect(engine.take("leave")).toMatchObject([{ ref: 9 }]);
   });
 
-  test("what crosses a reset is rejected retryably where it exceeds the window, and ends nothing (PUB-20)", () => {
-    const engine = Engine.ready({ limits: { ...defaultRelayLimits, windowMessages: 1 } });
-    engine.session.suspend(room);
-    engine.open({ verdict: Verdict.RESET, log: { epoch: 6, head: 0, firstRetained: 1 } });
-    const crossing = engine.publish(5);
-    engine.send("publish", { room, seq: 1n, id: new Uint8Array(16).fill(2), content: { body: { case: "text", value: "x" } } });
-    expect(engine.errors()).toEqual(["UNAVAILABLE"]);
-    expect(engine.session.state).toBe("ready");
-    settle(engine, crossing, { type: "outOfOrder", nextSeq: 1 });
-    settle(engine, engine.publish(1), stored(1));
-    expect(engine.out("ack")).toMatchObject([{ firstSeq: 1n, offsetDeltas: [1n] }]);
-  });
-
   test("one that only tells new rights is no border", () => {
     const engine = Engine.ready();
     const event = engine.publish(1);

@@ -139,7 +139,9 @@ class Room:
         elif self.state is not RoomState.LEFT:
             self.state = RoomState.DETACHED
 
-    def on_joined(self, connection: Connection, joined: pb.Joined, asked: pb.Position | None) -> None:
+    def on_joined(
+        self, connection: Connection, joined: pb.Joined, asked: pb.Position | None, *, crossing: bool = False
+    ) -> None:
         leaving = self.state is RoomState.LEAVING
         unread = self.options.publish_only or pb.RIGHT_READ not in joined.rights
         taken = self.cursor.joined(joined, asked, publish_only=unread)
@@ -148,7 +150,10 @@ class Room:
             self.state = RoomState.JOINED
             self.leave()
             return
-        self.outbox.joined(joined.next_seq, joined.epoch)
+        if crossing:
+            self.outbox.synced = False
+        else:
+            self.outbox.joined(joined.next_seq, joined.epoch)
         self._backoff.welcome()
         if taken.reset:
             self.client.emit(events.Reset(self.name, joined.epoch))
@@ -169,7 +174,11 @@ class Room:
             self.info = joined
             self.client.emit(events.RoomJoined(self.name, joined))
         else:
-            self.on_joined(connection, joined, None)
+            # The answer to another join sets apart what may be crossing (PUB-20).
+            crossing = self.open and self.outbox.is_in_flight
+            self.on_joined(connection, joined, None, crossing=crossing)
+            if crossing:
+                self.attach(connection)
 
     def on_left(self, code: int) -> None:
         self._close(code)
