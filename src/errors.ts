@@ -152,6 +152,13 @@ export class ProtocolError extends Error {
   }
 }
 
+/** What a close code says as an error (ERR-4), where nothing else could; undefined: it is no verdict. */
+export function errorOfCloseCode(code: number): ProtocolError | undefined {
+  if (code < 4100 || code >= 4500) return undefined;
+  const details = { origin: "remote", scope: "connection", retry: retryOfCloseCode(code) } as const;
+  return new ProtocolError(errorCodeName(code % 100), `the connection was closed with ${code}`, details);
+}
+
 /** What a caller can do wrong with this library, apart from the protocol. */
 export type UsageErrorCode =
   | "OUTBOX_FULL"

@@ -39,6 +39,7 @@ export {
   closeCode,
   type ErrorCodeName,
   errorCodeName,
+  errorOfCloseCode,
   type ProcessedName,
   ProtocolError,
   type ProtocolErrorDetails,

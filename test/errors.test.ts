@@ -3,6 +3,7 @@ import {
   closeCode,
   type ErrorCodeName,
   errorCodeName,
+  errorOfCloseCode,
   ProtocolError,
   retryOfCloseCode,
   UsageError,
@@ -31,6 +32,12 @@ describe("errors", () => {
       const code = closeCode(name);
       expect(code).toBe(4000 + 100 * Retry[verdicts[name][1].toUpperCase() as keyof typeof Retry] + ErrorCode[name]);
       expect(retryOfCloseCode(code)).toBe(verdicts[name][1]);
+      expect(errorOfCloseCode(code)).toMatchObject({
+        code: name,
+        retry: verdicts[name][1],
+        scope: "connection",
+        origin: "remote",
+      });
     }
     expect(closeCode("INTERNAL", "never")).toBe(4171);
     expect(new Set(names.map((name) => closeCode(name))).size).toBe(names.length);
@@ -39,7 +46,10 @@ describe("errors", () => {
   it("reads the code and the verdict back, and takes what it does not know for the most careful", () => {
     for (const name of names) expect(errorCodeName(verdicts[name][0])).toBe(name);
     expect(errorCodeName(99)).toBe("UNSPECIFIED");
-    for (const code of [1000, 1001, 1006, 1011, 4000, 4099, 4500]) expect(retryOfCloseCode(code)).toBe("after");
+    for (const code of [1000, 1001, 1006, 1011, 4000, 4099, 4500]) {
+      expect(retryOfCloseCode(code)).toBe("after");
+      expect(errorOfCloseCode(code)).toBeUndefined();
+    }
   });
 
   it("fills in the verdict of the code, unless told otherwise", () => {

@@ -6,7 +6,7 @@
  */
 
 import type { Outbox } from "../delivery/outbox.ts";
-import { closeCode, ProtocolError, retryOfCloseCode } from "../errors.ts";
+import { errorOfCloseCode, ProtocolError } from "../errors.ts";
 import type { Goodbye } from "../wire/codec.ts";
 import type { Backoff, EndVerdict } from "./backoff.ts";
 import { toRetry } from "./client-convert.ts";
@@ -19,9 +19,6 @@ import type { Transmit } from "./transmit.ts";
 
 /** How this side closes where no error says more. */
 const ownClose: Transmit = { type: "close", code: 1000, reason: "" };
-
-/** The close code that says SESSION_TAKEN where no error could (ERR-4). */
-const sessionTaken = closeCode("SESSION_TAKEN");
 
 const timerKinds = [
   /** When no welcome has come in time. */
@@ -157,8 +154,9 @@ export class ClientLife {
   /** The transport has ended, with this close code. */
   closed(code: number, now: number): void {
     if (!this.isConnected && this.#state !== "connecting") return;
-    const verdict = this.#goodbye ?? { retry: retryOfCloseCode(code), retryAfterMs: 0 };
-    this.#lost(verdict, undefined, now, undefined, code === sessionTaken);
+    const error = errorOfCloseCode(code);
+    const verdict = this.#goodbye ?? { retry: error?.retry ?? "after", retryAfterMs: 0 };
+    this.#lost(verdict, error, now, undefined);
   }
 
   handleTimeout(now: number): void {
@@ -193,13 +191,8 @@ export class ClientLife {
     this.stored(now);
   }
 
-  #lost(
-    verdict: EndVerdict,
-    error: ProtocolError | undefined,
-    now: number,
-    close: Transmit | undefined,
-    isTaken: boolean = error?.code === "SESSION_TAKEN",
-  ): void {
+  #lost(verdict: EndVerdict, error: ProtocolError | undefined, now: number, close: Transmit | undefined): void {
+    const isTaken = error?.code === "SESSION_TAKEN";
     this.#detach(now, close);
     if (isTaken) this.#takeNewSession();
     const comeback = this.#host.backoff.next(isTaken ? { retry: "after", retryAfterMs: 0 } : verdict, now);

@@ -136,7 +136,7 @@ export class ServerSession {
 
   /** The transport has ended: what waits is forgotten. */
   handleClose(_now: number): void {
-    if (this.#state === "closed" || this.#go("lost") === undefined) return;
+    if (this.#go("lost") === undefined) return;
     this.#output.clear();
     this.#finish(undefined);
   }
@@ -310,7 +310,7 @@ export class ServerSession {
 
   /** Ends the connection because the application wishes so, with 1000 (TRN-13). */
   close(): void {
-    if (this.#state === "closed" || this.#go("close") === undefined) return;
+    if (this.#go("close") === undefined) return;
     this.#output.close(undefined, 1000, "");
     this.#finish(undefined);
   }
@@ -373,7 +373,7 @@ export class ServerSession {
 
   /** Without an error a goodbye was sent: it stands in its place (ERR-8). */
   #end(error: ProtocolError | undefined, ref: number): void {
-    if (this.#state === "closed" || this.#go("close") === undefined) return;
+    if (this.#go("close") === undefined) return;
     const { code, retry } = error ?? { code: "GOING_AWAY", retry: "after" };
     const frame = error && errorFrame(withScope(error, "connection"), { ref });
     this.#output.close(frame, closeCode(code, retry), code);

@@ -16,7 +16,7 @@ const client = {
   /** Not started. */
   idle: { start: "preparing", stop: "closed" },
   /** The number of the coming attempt is being stored (SES-3). */
-  preparing: { prepared: "connecting", stop: "closed", refused: "closed" },
+  preparing: { prepared: "connecting", stop: "closed" },
   /** A transport is being opened. */
   connecting: { open: "authenticating", lost: "waiting", refused: "closed", stop: "closed" },
   /** Hello is sent, and joins behind it. */
@@ -42,9 +42,9 @@ const server = {
   /** Everything works. */
   ready: { drain: "draining", close: "closed", lost: "closed" },
   /** Goodbye is sent: acks are still sent, publishes refused. */
-  draining: { accept: "draining", drain: "draining", close: "closed", lost: "closed" },
+  draining: { drain: "draining", close: "closed", lost: "closed" },
   /** Nothing is sent or heard any more. */
-  closed: { close: "closed", lost: "closed" },
+  closed: {},
 } as const;
 
 /** A room, as a client has it (ROM-9). */

@@ -38,14 +38,17 @@ describe("the connection (SES)", () => {
   });
 
   it.each([
-    ["4101 never", 4101, "closed"],
-    ["4228 now", 4228, "waiting"],
-    ["4329 after", 4329, "waiting"],
-    ["4440 reauthenticate", 4440, "locked"],
-    ["1006", 1006, "waiting"],
-    ["1009", 1009, "waiting"],
-  ])("a close with %s leads to the state that its class says (LIV-8)", (_name, code, state) => {
-    expect(new ClientHarness().connect().lose(code).session.state).toBe(state);
+    ["4101 never", 4101, "closed", "FRAME_TOO_LARGE"],
+    ["4228 now", 4228, "waiting", "HEARTBEAT_TIMEOUT"],
+    ["4329 after", 4329, "waiting", "AUTH_TIMEOUT"],
+    ["4440 reauthenticate", 4440, "locked", "UNAUTHENTICATED"],
+    ["4199 never, of a later version", 4199, "closed", "UNSPECIFIED"],
+    ["1006", 1006, "waiting", undefined],
+    ["1009", 1009, "waiting", undefined],
+  ])("a close with %s leads to the state that its class says, and tells why (LIV-8)", (_name, code, state, error) => {
+    const client = new ClientHarness().connect().lose(code);
+    expect(client.session.state).toBe(state);
+    expect(client.eventsOf("state").at(-1)?.error?.code).toBe(error);
   });
 
   it("an error with scope CONNECTION decides before the close code does (LIV-8)", () => {
