@@ -35,6 +35,7 @@ export {
   type StoreOp,
 } from "./delivery/outbox.ts";
 export { type JoinedLog, type JoinedOutcome, RoomCursor, type RoomPosition, type VerdictName } from "./delivery/room-cursor.ts";
+export { type CorruptRecord, type ReadState, readStoredState } from "./delivery/stored-state.ts";
 export {
   closeCode,
   type ErrorCodeName,

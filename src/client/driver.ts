@@ -80,8 +80,7 @@ export class Driver {
   async #load(): Promise<void> {
     const { engine, storage, onLoadFailed } = this.#options;
     try {
-      const stored = await storage.load();
-      if (stored.session !== undefined || stored.entries.length > 0) engine.restore(stored);
+      engine.restore(await storage.load());
       this.#loading = "done";
     } catch (cause) {
       const why = "the storage could not be read: nothing is sent, so that nothing is lost";

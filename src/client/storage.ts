@@ -6,12 +6,15 @@ import type { StoredEntry, StoredState, StoreOp } from "../delivery/outbox.ts";
 export interface OutboxStorage {
   /**
    * All that is stored; nothing at first. Is called once, before {@link write}. Where another client holds the place, either waits for it,
-   * and the client's commands wait with it, or rejects: then the client refuses everything with OUTBOX_CORRUPT, and sends nothing.
+   * and the client's commands wait with it, or rejects: then the client refuses everything with OUTBOX_CORRUPT, and sends nothing. The
+   * client has no deadline of its own for it. A record that is damaged is given as it is: the client sets it aside, and tells it in an
+   * `error` event with OUTBOX_CORRUPT and `record` (PUB-22).
    */
   load(): Promise<StoredState>;
   /**
    * Carries out the changes, in order. MUST be atomic: after a crash all of them hold, or none. MUST NOT resolve before they are durable.
-   * Is not called again before it has settled.
+   * Is not called again before it has settled. Where it rejects, the client tells it in an `error` event, and gives the same changes, with
+   * those that have come since, after `times.storeRetry`; what depends on them waits.
    */
   write(ops: readonly StoreOp[]): Promise<void>;
 }

@@ -82,9 +82,14 @@ export class Outbox {
     this.#limits = limits;
   }
 
-  /** Takes over what storage holds, before anything is sent. What was added before stands behind it. */
-  restore(state: StoredState): void {
+  /**
+   * Takes over what storage holds, before anything is sent. What was added before stands behind it.
+   * @param lastOrder - new entries have orders above it.
+   * @returns the orders of those that were added and have left before: storage never held them.
+   */
+  restore(state: StoredState, lastOrder: number = 0): number[] {
     const added = [...this.#byId.values()];
+    const left = [...this.#pending].flatMap(([order, change]) => (change === "delete" ? [order] : []));
     this.#lanes.clear();
     this.#byId.clear();
     this.#pending.clear();
@@ -96,11 +101,13 @@ export class Outbox {
       this.#insert({ ...rest, id: formatMessageId(id), idBytes: id, version: 0, storedVersion: 0 });
       this.#order = stored.order;
     }
+    this.#order = Math.max(this.#order, lastOrder);
     for (const entry of added) {
       entry.order = ++this.#order;
       this.#insert(entry);
       this.#touch(entry);
     }
+    return left;
   }
 
   /** Entries that are not settled. */

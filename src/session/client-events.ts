@@ -180,7 +180,12 @@ export interface ClientEvents {
     readonly content: MessageContent | undefined;
   };
   /** Something went wrong that no request or entry stands for. */
-  error: { readonly error: ProtocolError | UsageError; readonly room: string | undefined };
+  error: {
+    readonly error: ProtocolError | UsageError;
+    readonly room: string | undefined;
+    /** With OUTBOX_CORRUPT: the stored record that was set aside, as storage gave it. */
+    readonly record?: unknown;
+  };
   /** A request is answered. `result` is of the form that its command states. */
   answer: { readonly request: number; readonly result: unknown; readonly error: ProtocolError | UsageError | undefined };
 }

@@ -8,7 +8,8 @@
  */
 
 import { MessageIdGenerator } from "../delivery/message-id.ts";
-import { Outbox, type StoredState, type StoreOp } from "../delivery/outbox.ts";
+import { Outbox, type StoreOp } from "../delivery/outbox.ts";
+import { readStoredState } from "../delivery/stored-state.ts";
 import { closeCode, ProtocolError, UsageError } from "../errors.ts";
 import { checkFrame, createFrame, encodedSize, encodeFrame, type Frame, Retry, Scope, type Welcome } from "../wire/codec.ts";
 import { clientFrameBytes, contentBytes, maxSafeInteger, type SessionLimits } from "../wire/limits.ts";
@@ -98,12 +99,20 @@ export class ClientSession {
   }
 
   /**
-   * Takes over what storage holds. Before anything else.
-   * @throws UsageError STATE_INVALID after the start.
+   * Takes over what storage holds, before anything else. Records that are damaged are set aside, each with an `error` event.
+   * @param stored - what it gave; it is looked at before it is believed.
+   * @throws UsageError STATE_INVALID after the start; OUTBOX_CORRUPT where it is no stored state at all.
    */
-  restore(stored: StoredState): void {
+  restore(stored: unknown): void {
     if (this.state !== "idle") throw new UsageError("STATE_INVALID", "the session was started already");
-    this.#outbox.restore(stored);
+    const { state, lastOrder, corrupt, isSessionLost } = readStoredState(stored, () => this.nextId(this.#options.wall()));
+    this.#conversation.removed(this.#outbox.restore(state, lastOrder));
+    for (const { kind, record, why } of corrupt) {
+      const error = new UsageError("OUTBOX_CORRUPT", `a stored ${kind} is set aside: ${why}`);
+      this.#events.push({ type: "error", error, room: undefined, record });
+    }
+    // Under which session they were sent is not known: whether they are stored, nobody can say (SES-7).
+    if (isSessionLost) this.#conversation.leaveSession();
   }
 
   // Commands
