@@ -176,11 +176,11 @@ export class MemoryLog {
   }
 
   #decide(request: PublishRequest): { readonly outcome: Result; readonly entry: Chat | undefined } {
-    if (request.reject !== undefined) return { outcome: { type: "rejected", ...request.reject }, entry: undefined };
-    if (request.kind === ChatKind.VOID) return { outcome: { type: "voided" }, entry: undefined };
-    // Under another session: that of a copied outbox, or of the one that came after it (PUB-7).
+    // Under another session, that of a copied outbox or of the one that came after it; or by a producer that is forgotten (PUB-7).
     const known = this.#entries.find(request.id, request.sender);
     if (known !== undefined) return { outcome: { type: "stored", ...placeOf(known) }, entry: undefined };
+    if (request.reject !== undefined) return { outcome: { type: "rejected", ...request.reject }, entry: undefined };
+    if (request.kind === ChatKind.VOID) return { outcome: { type: "voided" }, entry: undefined };
     const rejection = this.#judgeTarget(request, request.mayRedact);
     if (rejection !== undefined) return { outcome: { type: "rejected", ...rejection }, entry: undefined };
     const { stored, chat } = this.#store(request);

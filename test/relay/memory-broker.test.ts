@@ -200,8 +200,10 @@ describe("the log", () => {
     expect(publish(world, 1, 1, copy)).toBe("stored 1");
     expect(publish(world, 2, 2, copy)).toBe("stored 2");
     expect(publish(world, 2)).toBe("stored 2");
-    // Nothing is said of a void: the other session's message stands.
-    expect(publish(world, 3, 2, { producer: "third", kind: ChatKind.VOID, content: undefined })).toBe("outOfOrder 1");
+    // Neither a void nor a rejection says that it is not in the log (PUB-12).
+    expect(publish(world, 1, 2, { producer: "third", kind: ChatKind.VOID, content: undefined })).toBe("stored 2");
+    const reject = { code: "REJECTED", message: "no" } as const;
+    expect(publish(world, 1, 2, { producer: "fourth", reject })).toBe("stored 2");
     expect(publish(world, 3)).toBe("stored 3");
     // Not retained any more: then only the producer's own ring knows it.
     expect(publish(world, 1, 1, { producer: "late" })).toBe("stored 4");

@@ -166,9 +166,9 @@ describe("chat", () => {
     });
     const ada = first(peers);
     const { room } = ada.join("lobby");
-    await relay.publish("lobby", { content: "x".repeat(1000), id: id(1), sender: "ada" });
+    await relay.publish("lobby", { content: "x".repeat(1000), id: id(9), sender: "ada" });
     await expect(relay.publish("lobby", { content: long })).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
-    const redaction = { kind: ChatKind.REDACTION, target: id(1) };
+    const redaction = { kind: ChatKind.REDACTION, target: id(9) };
     await expect(relay.publish("lobby", { ...redaction, content: "why" })).rejects.toMatchObject({ code: "FIELD_INVALID" });
     await expect(relay.publish("lobby", { kind: ChatKind.VOID })).rejects.toMatchObject({ code: "FIELD_INVALID" });
     expect(() => relay.signal({ room: "lobby" }, "big", long)).toThrow("too long");
