@@ -176,7 +176,8 @@ export interface BrokerLink {
   /**
    * Decides and stores, in one atomic step (PUB-7, LOG-7, LOG-8); the answer comes to `settled`. Requests of one relay and room MUST be
    * decided in the order in which they are given. MUST NOT throw, and MUST bound what waits by answering `retry` with UNAVAILABLE,
-   * only where nothing was done, and then to all later ones of that producer that wait.
+   * only where nothing was done, and then to all later ones of that producer that wait. Behind an answer `outOfOrder`, `conflict` or
+   * `retry`, none that the relay had given for the same connection by then is stored; nor, after `epochChanged`, any given before (PUB-17, PUB-19).
    */
   publish(request: PublishRequest): void;
   /** Stores an entry of a backend, unless a retained one has its id and sender: then the answer is that one's (PUB-14). Rejects with TARGET_UNKNOWN or FORBIDDEN (LOG-8). */

@@ -22,7 +22,8 @@ export function settle(room: ServerRoom, ticket: PublishTicket, outcome: Publish
   if (room.state === "closed" || ticket.border < room.border) return silence;
   const { seq, ref } = ticket;
   const subject: ErrorSubject = { ref, room: room.handle, seq };
-  const current = room.release(ticket);
+  // What counts no longer is not told of (PUB-17, 6): the client sends it again, and would take this for an answer to that.
+  if (!room.release(ticket)) return silence;
   switch (outcome.type) {
     case "stored":
       return { type: "ack", offset: outcome.offset, timeMs: outcome.timeMs };
@@ -33,8 +34,6 @@ export function settle(room: ServerRoom, ticket: PublishTicket, outcome: Publish
     case "forgotten":
       return { type: "error", error: new ProtocolError("SEQ_FORGOTTEN", "used up too long ago"), subject };
   }
-  // What was given back, or sent again, since it went to the broker is not told of: the client would take it for the later one.
-  if (!current) return silence;
   const awaited = room.publishing.state === "awaiting" ? room.publishing.seq : Number.POSITIVE_INFINITY;
   switch (outcome.type) {
     case "outOfOrder": {

@@ -165,6 +165,22 @@ describe("publishes", () => {
     expect(engine.publish(9)).toBeDefined();
   });
 
+  test("what counts no longer is not answered, whatever became of it (PUB-17, 6)", () => {
+    const engine = Engine.ready({ limits: { ...defaultRelayLimits, windowMessages: 2 } });
+    const [first, second] = [engine.publish(1), engine.publish(2)];
+    settle(engine, first, unavailable);
+    engine.out("error");
+    const [again, later] = [engine.publish(1), engine.publish(2)];
+    // Another connection's copy of the first had filled the hole before this was decided.
+    settle(engine, second, stored(2));
+    expect(engine.out("ack")).toEqual([]);
+    settle(engine, again, stored(1));
+    settle(engine, later, stored(2));
+    expect(engine.out("ack")).toMatchObject([{ firstSeq: 1n, offsetDeltas: [1n, 1n] }]);
+    expect([engine.publish(3), engine.publish(4)]).not.toContain(undefined);
+    expect(engine.session.state).toBe("ready");
+  });
+
   test("a joined is a border: what came before it is answered before it or never (PUB-19)", () => {
     const engine = Engine.ready();
     const [before, other] = [engine.publish(1), engine.publish(2)];
