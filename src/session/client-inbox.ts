@@ -288,19 +288,13 @@ export class ClientInbox {
     this.#book.host.emit({ type: "joined", ...room.joined });
     if (isAnswer) this.#book.publisher.roomOpened(room, epoch, Number(joined.nextSeq));
     if (isAwaited) return;
-    if (!isAnswer && verdict !== "resumed") this.#reset(room, epoch, Number(joined.nextSeq), now);
+    // The relay has entered the room; or its log is another one, and publishes may be crossing, which another join sets apart (PUB-20).
+    if (!isAnswer && verdict === "fresh") this.#book.publisher.roomOpened(room, epoch, Number(joined.nextSeq));
+    if (!isAnswer && verdict === "reset") this.#book.rejoin(room, now);
     room.failures = 0;
     // The application has changed its mind while the join was open.
     if (isAnswer && (room.options.publishOnly ?? false) !== room.isPublishOnly) this.#book.rejoin(room, now);
     else for (const waiting of room.joinRequests.splice(0)) this.#book.answer(waiting, room.joined);
-  }
-
-  /** The log of an open room is another one. Where publishes may be crossing, the answer to another join sets them apart (PUB-20). */
-  #reset(room: ClientRoom, epoch: number, nextSeq: number, now: number): void {
-    const { publisher } = this.#book;
-    publisher.takeBack(room);
-    if (publisher.isInFlight(room)) this.#book.rejoin(room, now);
-    else publisher.roomOpened(room, epoch, nextSeq);
   }
 
   /** The relay has closed an open room, or the leave is answered. `code` undefined: because the application left. */

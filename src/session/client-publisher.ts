@@ -93,7 +93,7 @@ export class ClientPublisher {
     });
   }
 
-  /** The room is open (again), except by an unsolicited `joined` with RESUMED: PUB-8. */
+  /** A join is answered, or the relay has entered the room: PUB-8. */
   roomOpened(room: ClientRoom, epoch: number, nextSeq: number): void {
     room.isExhausted = false;
     this.#open.set(room.name, room);
@@ -108,11 +108,6 @@ export class ClientPublisher {
     this.#open.delete(room.name);
     this.takeBack(room);
     this.#counted(room, (lane) => lane.close());
-  }
-
-  /** Whether publishes of the room are on their way. */
-  isInFlight(room: ClientRoom): boolean {
-    return this.#outbox.lane(room.name).inFlight > 0;
   }
 
   /** What of this room is not on its way yet is given back: something has happened after which it must not go out as it is. */

@@ -11,7 +11,7 @@ export type Publishing =
   | { readonly state: "open" }
   /** Seqs above this one are dropped until it comes. */
   | { readonly state: "awaiting"; readonly seq: number }
-  /** All are dropped until the next `joined`: after a conflict (PUB-18), and while the log is becoming another one (PUB-19). */
+  /** All are dropped until a join is answered: after a conflict (PUB-18), and once the log is becoming another one (PUB-19, PUB-20). */
   | { readonly state: "suspended" };
 
 const open: Publishing = { state: "open" };
@@ -58,14 +58,17 @@ export class ServerRoom {
     this.#window = window;
   }
 
-  /** A `joined` is sent: delivery begins at `start`, publishing anew; nothing that was received before `border` is answered. */
-  begin(start: number, head: number, border: number): void {
+  /**
+   * A `joined` is sent: delivery begins at `start`, publishing anew, or, with RESET, when the room is joined again (PUB-20); nothing that
+   * was received before `border` is answered.
+   */
+  begin(start: number, head: number, border: number, publishing: "open" | "suspended"): void {
     this.next = start;
     this.head = head;
     this.need = 0;
     this.reading = 0;
     this.border = border;
-    this.publishing = open;
+    this.publishing = publishing === "open" ? open : { state: "suspended" };
     for (const ticket of this.#inFlight.values()) if (ticket.border < border) this.release(ticket);
   }
 

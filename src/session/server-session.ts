@@ -7,7 +7,7 @@
  */
 
 import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError } from "../errors.ts";
-import { createFrame, type Frame, type Init, type PresenceMark, type Right } from "../wire/codec.ts";
+import { createFrame, type Frame, type Init, type PresenceMark, type Right, Verdict } from "../wire/codec.ts";
 import { preAuthFrameBytes } from "../wire/limits.ts";
 import type {
   Acceptance,
@@ -208,7 +208,7 @@ export class ServerSession {
     const start = info.start ?? (info.publishOnly ? info.log.head + 1 : room.next);
     // One that only tells new rights leaves publishing alone (PUB-19).
     if (info.start === undefined) room.head = Math.max(room.head, head);
-    else room.begin(start, head, border);
+    else room.begin(start, head, border, info.ref === 0 && info.verdict === Verdict.RESET ? "suspended" : "open");
     this.#output.catchUp(room);
     this.#output.control(joinedFrame(info, start));
     if (info.ref !== 0) this.#rooms.answered(info.ref);

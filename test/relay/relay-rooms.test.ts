@@ -86,6 +86,7 @@ describe("resuming", () => {
       expect(reset).toMatchObject({ room, verdict: Verdict.RESET, start: 1n, head: 0n, nextSeq: 1n, read: 0n, marks: [] });
       expect(reset.epoch).not.toBe(epoch);
     }
+    ada.join("lobby");
     ada.publish(room, 1, 77);
     expect([ada.offsets(), bob.offsets()]).toEqual([[1], [1]]);
     expect(codes([ada.ask("history", { room, epoch })])).toEqual(["EPOCH_CHANGED"]);

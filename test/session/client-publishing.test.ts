@@ -56,11 +56,13 @@ describe("publishing (PUB)", () => {
     expect(client.states(two).at(-1)).toBe("stored");
   });
 
-  it("does what PUB-8 says at once where nothing is in flight", () => {
+  it("joins again after a reset also where nothing is in flight: the relay takes nothing before (PUB-20)", () => {
     const client = joined();
     client.receive("joined", joinedInit("lobby", { verdict: 4, epoch: 78n, nextSeq: 5n }));
     client.publish("lobby", "one");
-    expect([client.framesOf("join").length, client.published]).toEqual([1, [[1, 5, "one"]]]);
+    expect([client.framesOf("join").length, client.published]).toEqual([2, []]);
+    client.admit("lobby", { verdict: 2, epoch: 78n, start: 1n, nextSeq: 5n });
+    expect(client.published).toEqual([[1, 5, "one"]]);
   });
 
   it("a final rejection fails that one alone (PUB-11)", () => {

@@ -94,10 +94,6 @@ class Outbox:
         """U of PUB-8."""
         return list(takewhile(lambda entry: entry.seq, self.entries))
 
-    @property
-    def is_in_flight(self) -> bool:
-        return any(entry.in_flight for entry in self.unsettled)
-
     # What the application does
 
     def add(self, content: pb.Content | None, kind: int = 0, target: bytes = b"") -> Entry:

@@ -174,8 +174,8 @@ class Room:
             self.info = joined
             self.client.emit(events.RoomJoined(self.name, joined))
         else:
-            # The answer to another join sets apart what may be crossing (PUB-20).
-            crossing = self.open and self.outbox.is_in_flight
+            # The answer to another join sets apart what may be crossing; the relay takes nothing before it (PUB-20).
+            crossing = self.open
             self.on_joined(connection, joined, None, crossing=crossing)
             if crossing:
                 self.attach(connection)
