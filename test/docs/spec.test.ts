@@ -20,7 +20,9 @@ describe("docs/spec", () => {
 
   it("has an example of each body, byte by byte", () => {
     const dir = new URL("../../docs/spec/", import.meta.url);
-    const text = readdirSync(dir).map((page) => readFileSync(new URL(page, dir), "utf8"));
+    const text = readdirSync(dir)
+      .filter((name) => name.endsWith(".md"))
+      .map((page) => readFileSync(new URL(page, dir), "utf8"));
     const shown = new Set([...text.join("\n").matchAll(/^[0-9a-f]{2}(?: [0-9a-f]{2})* {2,}(\w+)$/gm)].map(([, body]) => body));
     const schema = readFileSync(new URL("../../proto/chappe/v1/frame.proto", import.meta.url), "utf8");
     const bodies = [
