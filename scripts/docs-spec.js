@@ -87,7 +87,7 @@ function filesBelow(dir) {
   return readdirSync(join(root, dir), { withFileTypes: true }).flatMap((entry) => {
     const path = `${dir}/${entry.name}`;
     if (entry.isDirectory()) return ["node_modules", "dist", "api"].includes(entry.name) ? [] : filesBelow(path);
-    return /\.(proto|[jt]sx?|json|md|py|html)$/.test(entry.name) ? [path] : [];
+    return /\.(proto|[jt]sx?|json|md|py|html|pml)$/.test(entry.name) ? [path] : [];
   });
 }
 
@@ -116,6 +116,36 @@ export function clauseProblems() {
     for (const [, target] of read(`docs/spec/${page}`).matchAll(/\]\(([^)#:]+)\)/g)) {
       if (!existsSync(join(specDir, target ?? ""))) problems.push(`${page} links to ${target}, which does not exist`);
     }
+  }
+  return [...problems, ...modelProblems(defined)];
+}
+
+/** The model's page tells where each clause is that the model cites, and names no variant that is not run. @param {Map<string, string[]>} defined */
+function modelProblems(defined) {
+  const dir = "docs/spec/model";
+  const page = read(`${dir}/README.md`);
+  const told = new Set(Array.from(page.matchAll(citation), ([id]) => id));
+  const source = readdirSync(join(root, dir))
+    .filter((name) => name.endsWith(".pml"))
+    .map((name) => read(`${dir}/${name}`))
+    .join("\n");
+  const cited = new Set(Array.from(source.matchAll(citation), ([id]) => id));
+  /** @type {{ fails: { with: string[], property: string }[] }} */
+  const runs = JSON.parse(read(`${dir}/runs.json`));
+  const run = new Map(runs.fails.map((each) => [each.with[0]?.replace("BROKEN_", "") ?? "", each.property]));
+  const problems = [];
+  for (const id of cited) if (!told.has(id)) problems.push(`${id} is in the model, but not on its page`);
+  for (const id of told)
+    if (!cited.has(id) && defined.has(id)) problems.push(`${id} is on the model's page, but not in the model`);
+  for (const [, names = "", property] of page.matchAll(/([A-Z_]+(?:, [A-Z_]+)*): ([A-Z_]+)(?= [·|])/g)) {
+    for (const name of names.split(", ")) {
+      if (run.get(name) !== property)
+        problems.push(`the model's page says that ${name} fails for ${property}; runs.json does not`);
+    }
+  }
+  for (const name of run.keys()) {
+    if (!page.includes(name)) problems.push(`the variant ${name} is not on the model's page`);
+    if (!source.includes(`BROKEN_${name}`)) problems.push(`the variant ${name} is not in the model`);
   }
   return problems;
 }
