@@ -246,7 +246,7 @@ export class ClientInbox {
     }
     const room = known ?? this.#book.newRoom(joined.name, {});
     if (isAnswer) room.joinRef = 0;
-    if (room.state === "leaving") {
+    if (room.state === "leaving" && room.input("joined")) {
       if (!isAnswer) {
         // An ack that comes now is of another log: what was in flight is settled when the room is joined again (PUB-8).
         if (verdict !== "resumed") this.#book.publisher.roomClosed(room);
