@@ -6,8 +6,9 @@ import time
 import pytest
 from test_live import QUICK, Reader, joined, settled
 from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
 
-from chappe_client import Client, RequestError, State, Times, events, pb
+from chappe_client import Bounds, Client, ProtocolError, RequestError, State, Times, events, pb
 
 
 def url(relay) -> str:
@@ -275,3 +276,40 @@ async def test_typing_is_throttled(fake):
 async def test_no_token_without_tls():
     with pytest.raises(ValueError):
         Client("ws://relay.example.org/", "secret")
+
+
+async def test_an_application_that_takes_nothing_is_not_buried(fake):
+    """LIM-6: what the relay tells is bounded; the connection ends, and the next one waits until the application has taken half."""
+    bounds = Bounds(events=20)
+    async with Client(url(fake), "ada", times=QUICK, bounds=bounds) as client:
+        room = client.room("lobby")
+        await room.wait_joined()
+        relay = peer(fake)
+        again = pb.Joined(name="lobby", room=room.handle, verdict=pb.VERDICT_RESUMED, epoch=room.cursor.epoch, start=1,
+                          first_retained=1, next_seq=1, durability=1, rights=[1, 2], receipts=1, roster=1, count=1)  # fmt: skip
+        for _ in range(200):
+            try:
+                await relay.send(joined=again)
+            except ConnectionClosed:
+                break
+        await asyncio.sleep(0.3)
+        assert len(client._events) <= bounds.events + 2 and client.connection is None
+        reader = Reader(client)
+        await reader.until(lambda: len(reader.of(events.Connected)) == 2)
+        assert len(reader.of(events.Disconnected)) == 1
+        reader.task.cancel()
+
+
+async def test_the_limits_of_welcome_are_kept_before_anything_is_sent(fake):
+    """LIM-1: rooms and watched users."""
+    async with joined(fake.port, "ada") as (client, _, _):
+        client.limits = pb.Limits.FromString(client.limits.SerializeToString())
+        client.limits.rooms, client.limits.watched_users = 2, 3
+        client.room("second")
+        with pytest.raises(ProtocolError, match="LIMIT_EXCEEDED"):
+            client.room("third")
+        assert client.room("second") and "third" not in client.rooms
+        client.presence.watch("a", "b")
+        with pytest.raises(ProtocolError, match="LIMIT_EXCEEDED"):
+            client.presence.watch("c", "d")
+        client.presence.watch("b", "c")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 from . import events, limits as lim, pb
 from .connection import Connection
-from .errors import ConnectionEnded
+from .errors import ConnectionEnded, ProtocolError
 from .outbox import Window
 from .presence import Presence
 from .room import JoinOptions, Room, RoomState
@@ -32,6 +32,8 @@ class Client:
         self._window = Window()  # of this connection
         self._events: deque[tuple[events.Event, Connection | None, int]] = deque()
         self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()  # cleared while the application lags behind
+        self._taken.set()
         self._task: asyncio.Task[None] | None = None
         self._pump_timer: asyncio.TimerHandle | None = None
         self._drain_timer: asyncio.TimerHandle | None = None
@@ -48,6 +50,7 @@ class Client:
     async def stop(self) -> None:
         """Says goodbye and closes (GBY-6)."""
         self.supervisor.stop()
+        self._taken.set()
         if self.connection:
             if self.connection.ready:
                 self.connection.send(pb.Frame(goodbye=pb.Goodbye(retry=pb.RETRY_NEVER)))
@@ -61,8 +64,14 @@ class Client:
         self.supervisor.start()
 
     def room(self, name: str, *, tail: int = 0, max_catchup: int = 0, publish_only: bool = False) -> Room:
-        """The room of that name; joins it, and again after each loss of the connection, until it is left."""
+        """The room of that name; joins it, and again after each loss of the connection, until it is left.
+
+        Raises ProtocolError LIMIT_EXCEEDED where the relay takes no further room (LIM-1).
+        """
         room = self.rooms.get(name)
+        is_new = room is None or room.state is RoomState.LEFT
+        if is_new and sum(other.state is not RoomState.LEFT for other in self.rooms.values()) >= self.limits.rooms:
+            raise ProtocolError(pb.ERROR_CODE_LIMIT_EXCEEDED, f"the relay takes {self.limits.rooms} rooms")
         if room is None:
             room = self.rooms[name] = Room(self, name, JoinOptions(tail, max_catchup, publish_only))
             if self.connection:
@@ -83,6 +92,8 @@ class Client:
         while True:
             while self._events:
                 event, connection, size = self._events.popleft()
+                if len(self._events) <= self.bounds.events // 2:
+                    self._taken.set()
                 yield event
                 if connection is not None:
                     self._processed(connection, size)
@@ -98,10 +109,20 @@ class Client:
         return asyncio.get_running_loop().time()
 
     def emit(self, event: events.Event, connection: Connection | None = None, size: int = 0) -> None:
-        if isinstance(event, events.Ephemeral) and len(self._events) >= self.bounds.events:
-            return
+        """Chats are bounded by credit. Of what else there is too much, the passing is dropped; the rest ends the connection, and no other
+        is opened until the application has taken half of it (LIM-6)."""
+        if connection is None and len(self._events) >= self.bounds.events:
+            if isinstance(event, events.Ephemeral):
+                return
+            self._taken.clear()
+            if self.connection:
+                self.connection.drop()
         self._events.append((event, connection, size))
         self._arrived.set()
+
+    async def taken(self) -> None:
+        """Waits until the application has taken enough of what waits for it, or the client is stopped."""
+        await self._taken.wait()
 
     def pump(self) -> None:
         """Sends what may be sent (PUB-16, 2), of each open room in turn."""

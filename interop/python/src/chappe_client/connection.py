@@ -181,6 +181,12 @@ class Connection:
         self._closing = True
         await self.websocket.close(1000)
 
+    def drop(self) -> None:
+        """Ends it at once, without a word: nothing more of it is taken."""
+        if not self._closing:
+            self._verdict, self._closing = LOST, True
+            self.websocket.transport.abort()
+
     def _spawn(self, work) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -193,8 +199,7 @@ class Connection:
 
     def _connect_timeout(self) -> None:
         if not self.ready:
-            self._verdict, self._closing = LOST, True
-            self.websocket.transport.abort()
+            self.drop()
 
     async def _watch(self) -> None:
         """LIV-1, LIV-4."""

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from . import events, pb
+from .errors import ProtocolError
 
 if TYPE_CHECKING:
     from .client import Client
@@ -24,7 +25,13 @@ class Presence:
         self._send()
 
     def watch(self, *users: str) -> None:
-        """What is known, and each change, come as Ephemeral events of no room."""
+        """What is known, and each change, come as Ephemeral events of no room.
+
+        Raises ProtocolError LIMIT_EXCEEDED where the relay takes no further user (LIM-1); nobody of them is watched then.
+        """
+        most = self.client.limits.watched_users
+        if len(self._watched.union(users)) > most:
+            raise ProtocolError(pb.ERROR_CODE_LIMIT_EXCEEDED, f"the relay takes {most} watched users")
         self._watched.update(users)
         if self.client.connection:
             self._watch(self.client.connection, list(users))

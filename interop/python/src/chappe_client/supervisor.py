@@ -51,6 +51,9 @@ class Supervisor:
 
     async def run(self) -> None:
         while not self._stopped:
+            await self.client.taken()
+            if self._stopped:
+                break
             token = await self._token(self._fresh)
             if token is None:  # locked (SES-8): waits for start()
                 await self._wait(None)
