@@ -5,6 +5,7 @@
 
 import type { OutboxLimits } from "../delivery/outbox.ts";
 import type { RoomPosition } from "../delivery/room-cursor.ts";
+import { ProtocolError } from "../errors.ts";
 import type { BackoffOptions } from "../session/backoff.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
@@ -26,14 +27,15 @@ import {
   oneOf,
   type Rules,
   text,
-  textOrCallable,
   texts,
   whole,
 } from "../session/option-rules.ts";
+import { checkFrame, createFrame } from "../wire/codec.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
 import { isLoopback } from "./loopback.ts";
 import type { ClientOptions } from "./options.ts";
 import type { HistoryOptions } from "./room.ts";
+import { parseRelayUrl } from "./url.ts";
 
 const times: Rules<ClientTimes> = {
   connectTimeout: ms(1),
@@ -50,9 +52,13 @@ const outbox: Rules<OutboxLimits> = { maxEntries: whole(1), maxBytes: whole(1) }
 const batch: Rules<BatchOptions> = { maxItems: whole(1), maxBytes: whole(1), maxDelayMs: ms(0) };
 const backoff: Rules<BackoffOptions> = { base: ms(1), cap: ms(1), breakAfter: whole(1), breakFor: ms(0) };
 
-const clientRules: Rules<ClientOptions> = {
+/** A rule for each option. */
+export const clientRules: Rules<ClientOptions> = {
   url: text,
-  token: textOrCallable,
+  token: must(
+    "a string that is not empty, or a function",
+    (value) => (typeof value === "string" && value !== "") || isCallable(value),
+  ),
   insecure: oneOf("refuse", "allow"),
   webSocket: callable,
   connect: callable,
@@ -105,8 +111,13 @@ const eventRules: Readonly<Record<EventName, true>> = {
 /** @returns a copy, without what is absent. @throws UsageError OPTION_INVALID. */
 export function checkedClientOptions(options: ClientOptions): ClientOptions {
   const checked = checkedBy(clientRules, options, "options", "") as unknown as ClientOptions;
-  checkUrl(checked);
-  return checked;
+  return { ...checked, url: checkedUrl(checked) };
+}
+
+/** @throws ProtocolError FIELD_INVALID (local), where no relay could have such a room. */
+export function checkRoomName(name: string): void {
+  const wrong = checkFrame(createFrame("join", { name }));
+  if (wrong !== undefined) throw new ProtocolError("FIELD_INVALID", `room: ${wrong.message}`, { field: "join.name" });
 }
 
 /** @throws UsageError OPTION_INVALID. */
@@ -136,17 +147,16 @@ export function checkListener(name: EventName, listener: unknown): void {
   if (!isCallable(listener)) throw invalid(`on("${name}")`, "the listener must be a function");
 }
 
-/** The host of a URL without user and password. React Native's URL has none. */
-const hostOf = /^wss?:\/\/(\[[^\]]*\]|[^:/?#]*)(?=[:/?#]|$)/;
-
-function checkUrl({ url, token, insecure = "refuse" }: ClientOptions): void {
+/** @returns the URL, with its scheme in lower case. */
+function checkedUrl({ url, token, insecure = "refuse" }: ClientOptions): string {
   if (url === undefined) throw invalid("url", "is missing");
-  // What stands before an @ only looks like the machine that is reached.
-  if (/^wss?:\/\/[^/?#]*@/i.test(url)) throw invalid("url", "must not hold a user or a password");
-  if (!/^wss?:\/\/[^/]/.test(url)) throw invalid("url", "must begin with ws:// or wss://");
-  if (/[?&](access_)?token=/i.test(url)) throw invalid("url", "must not hold a token (AUT-2); use the option token");
-  if (token !== undefined && url.startsWith("ws:") && !isLoopback(hostOf.exec(url)?.[1] ?? "") && insecure === "refuse") {
+  const parsed = parseRelayUrl(url);
+  if (typeof parsed === "string") throw invalid("url", parsed);
+  const { scheme, host, href } = parsed;
+  if (/[?&](access_)?token=/i.test(href)) throw invalid("url", "must not hold a token (AUT-2); use the option token");
+  if (token !== undefined && scheme === "ws" && !isLoopback(host) && insecure === "refuse") {
     const how = 'use wss://, or allow it by insecure: "allow"';
     throw invalid("url", `the token would be readable on its way (TRN-10); ${how}`);
   }
+  return href;
 }

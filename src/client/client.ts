@@ -15,7 +15,7 @@ import type { Clock } from "../session/host.ts";
 import type { ClientState } from "../session/transitions.ts";
 import type { ChatKind } from "../wire/codec.ts";
 import { defaultTimes } from "../wire/limits.ts";
-import { checkContent, checkedClientOptions, checkListener, checkPresence, type EventName } from "./checks.ts";
+import { checkContent, checkedClientOptions, checkListener, checkPresence, checkRoomName, type EventName } from "./checks.ts";
 import { Driver } from "./driver.ts";
 import { Emitter } from "./emitter.ts";
 import { type ClientOptions, engineOptions } from "./options.ts";
@@ -182,10 +182,12 @@ export class Client {
   /**
    * The room of this name; nothing is sent. The same object for the same name, as long as the room is used: one that was left, and of whose
    * messages none is open, is forgotten, and the next call makes a new one. The old one can still be used, and joined again.
+   * @throws ProtocolError FIELD_INVALID (local) where no room can have this name.
    */
   room(name: string): Room {
     let room = this.#rooms.get(name);
     if (room === undefined) {
+      checkRoomName(name);
       room = this.#makeRoom(name);
       this.#rooms.set(name, room);
     }

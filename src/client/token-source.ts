@@ -48,6 +48,7 @@ export class TokenSource {
       (token) =>
         once(() => {
           try {
+            if (typeof token !== "string" || token === "") throw new TypeError("the token function gave no token");
             use(token);
             this.#backoff.reset();
           } catch (cause) {

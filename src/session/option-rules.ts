@@ -34,7 +34,6 @@ export const textsByName: Rule = must(
 );
 export const bytes: Rule = must("a Uint8Array", (value) => value instanceof Uint8Array);
 export const yesOrNo: Rule = must("true or false", (value) => typeof value === "boolean");
-export const textOrCallable: Rule = must("a string or a function", (value) => typeof value === "string" || isCallable(value));
 export const oneOf = (...names: string[]): Rule => must(`one of ${names.join(", ")}`, (value) => names.includes(value as string));
 export const number = (least: number, most: number): Rule =>
   must(`a number from ${least} to ${most}`, (value) => typeof value === "number" && value >= least && value <= most);

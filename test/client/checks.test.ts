@@ -1,6 +1,7 @@
 /** What a caller gives is judged when it is given: what is wrong is refused by its name, and nothing has happened. */
 
 import { describe, expect, it } from "vitest";
+import { clientRules } from "../../src/client/checks.ts";
 import { Client } from "../../src/client/client.ts";
 import type { ClientOptions } from "../../src/client/options.ts";
 import { UsageError } from "../../src/errors.ts";
@@ -28,9 +29,14 @@ const values = {
 };
 
 describe("the options of a client", () => {
-  it.each<[string, object[]]>([
-    ["url", [5, undefined, "", "relay", "http://relay/", "ws://"].map((url) => ({ url }))],
-    ["token", [5, null, {}].map((token) => ({ token }))],
+  const rows: [string, object[]][] = [
+    [
+      "url",
+      [5, undefined, "", "relay", "http://relay/", "ws://", "ws://relay/#x", "ws://relay:99999/", "ws:/relay"].map((url) => ({
+        url,
+      })),
+    ],
+    ["token", [5, null, {}, ""].map((token) => ({ token }))],
     ["insecure", [true, "yes", null].map((insecure) => ({ insecure }))],
     ["webSocket", [7, {}, null, "ws"].map((webSocket) => ({ webSocket }))],
     ["connect", [7, {}, null].map((value) => ({ connect: value }))],
@@ -60,8 +66,16 @@ describe("the options of a client", () => {
     ["times.presenceRefresh", [...values.numbers, 0].map((presenceRefresh) => ({ times: { presenceRefresh } }))],
     ["times.receiptInterval", values.numbers.map((receiptInterval) => ({ times: { receiptInterval } }))],
     ["times.storeRetry", [...values.numbers, 0].map((storeRetry) => ({ times: { storeRetry } }))],
-  ])("are refused by name: %s", (name, wrong) => {
+  ];
+  it.each(rows)("are refused by name: %s", (name, wrong) => {
     for (const options of wrong) expect(refusalOf(make(options))).toMatch(new RegExp(`^${name}:`));
+  });
+
+  it("have each a row above", () => {
+    const names = Object.entries(clientRules).flatMap(([name, rule]) =>
+      typeof rule === "function" ? [name] : Object.keys(rule).map((inner) => `${name}.${inner}`),
+    );
+    expect(names.filter((name) => !rows.some(([row]) => row === name))).toEqual([]);
   });
 
   it.each<[string, object]>([
