@@ -34,8 +34,9 @@ export class ChatView {
     this.#note(`online as ${printable(user)}`);
   }
 
-  state(event: ClientEvents["state"]): void {
-    const text = stateText(event);
+  /** @param unreachable - why the last connection could not be made. */
+  state(event: ClientEvents["state"], unreachable: string): void {
+    const text = stateText(event, unreachable);
     if (text !== undefined) this.#note(text);
   }
 
@@ -117,13 +118,13 @@ export class ChatView {
   }
 }
 
-function stateText({ state, retryInMs, error }: ClientEvents["state"]): string | undefined {
-  const why = error === undefined ? "" : ` (${error.code})`;
+function stateText({ state, retryInMs, error }: ClientEvents["state"], unreachable: string): string | undefined {
+  const why = error?.code ?? unreachable;
   switch (state) {
     case "draining":
       return "the relay is going away; what you write is kept";
     case "waiting":
-      return `offline${why}: next attempt in ${((retryInMs ?? 0) / 1000).toFixed(1)} s; what you write is kept`;
+      return `offline (${printable(why)}): next attempt in ${((retryInMs ?? 0) / 1000).toFixed(1)} s; what you write is kept`;
     default:
       // Those on the way say nothing of use, and the last ones end the program.
       return undefined;

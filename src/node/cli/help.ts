@@ -1,11 +1,15 @@
 /** Help, from the table of commands. */
 
-import type { Command } from "./command.ts";
+import { type Command, demandOf } from "./command.ts";
+import { wrap } from "./layout.ts";
 
-const width = 100;
+/** Longer lines are hard to read. */
+const widest = 80;
+/** Where less is left beside the names, what is said of them stands below. */
+const narrowest = 30;
 
 /** What `chappe` says without arguments. */
-export function overview(commands: readonly Command[]): string {
+export function overview(commands: readonly Command[], width: number = widest): string {
   const rows = [...commands.map(({ name, args, summary }): [string, string] => [`${name} ${args}`.trim(), summary])];
   rows.push(["help COMMAND", "what a command does, and its options"]);
   return [
@@ -13,7 +17,7 @@ export function overview(commands: readonly Command[]): string {
     "",
     "Usage: chappe COMMAND [OPTIONS]",
     "",
-    ...columns(rows),
+    ...columns(rows, width),
     "",
     "chappe --version prints the version.",
     "",
@@ -21,40 +25,39 @@ export function overview(commands: readonly Command[]): string {
 }
 
 /** What `chappe help COMMAND` says. */
-export function helpOf({ name, args, summary, about, options, examples }: Command): string {
-  const rows = Object.entries(options).map(([option, { value, short, multiple, default: preset, help }]): [string, string] => [
-    `${short ? `-${short}, ` : ""}--${option}${value === undefined ? "" : ` ${value}`}`,
-    [help, multiple && "May be repeated.", preset !== undefined && `Default: ${preset}.`].filter(Boolean).join(" "),
-  ]);
+export function helpOf({ name, args, summary, about, options, examples }: Command, width: number = widest): string {
+  const rows = Object.entries(options).map(
+    ([option, { value, short, multiple, default: preset, rule, help }]): [string, string] => [
+      `${short ? `-${short}, ` : ""}--${option}${value === undefined ? "" : ` ${value}`}`,
+      [
+        help,
+        rule && `${demandOf(rule).replace(/^must be ./, (start) => start.slice("must be ".length).toUpperCase())}.`,
+        multiple && "May be repeated.",
+        preset !== undefined && `Default: ${preset}.`,
+      ]
+        .filter(Boolean)
+        .join(" "),
+    ],
+  );
   return [
     `chappe ${name}: ${summary}`,
     "",
     `Usage: chappe ${name} [OPTIONS] ${args}`.trimEnd(),
     "",
-    ...about.flatMap((paragraph) => [...wrap(paragraph, width), ""]),
+    ...about.flatMap((paragraph) => [...wrap(paragraph, Math.min(width, widest)), ""]),
     "Options:",
-    ...columns([...rows, ["-h, --help", "Show this."]]),
+    ...columns([...rows, ["-h, --help", "Show this."]], width),
     "",
     ...(examples.length > 0 ? ["Examples:", ...examples.map((example) => `  ${example}`), ""] : []),
   ].join("\n");
 }
 
-function columns(rows: readonly (readonly [left: string, right: string])[]): string[] {
+function columns(rows: readonly (readonly [left: string, right: string])[], width: number): string[] {
   const left = Math.max(...rows.map(([text]) => text.length)) + 4;
+  const right = Math.min(width, widest) - left;
+  if (right < narrowest)
+    return rows.flatMap(([name, text]) => [`  ${name}`, ...wrap(text, width - 6).map((line) => `      ${line}`)]);
   return rows.flatMap(([name, text]) =>
-    wrap(text, width - left).map((line, index) => `${`  ${index === 0 ? name : ""}`.padEnd(left)}${line}`),
+    wrap(text, right).map((line, index) => `${`  ${index === 0 ? name : ""}`.padEnd(left)}${line}`),
   );
-}
-
-/** Lines of at most `columns` characters, broken between words. */
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

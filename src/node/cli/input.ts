@@ -1,56 +1,28 @@
 /** Where a command's bytes come from: its arguments, a file, or standard input; written as hex, as base64, or as they are. */
 
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { Given } from "./command.ts";
 import { fromHex, looksHex } from "./hex.ts";
-import { CliError, systemReason } from "./io.ts";
-
-/** Bytes that a command reads at most, unless it reads a stream: text of the largest frame is far below. */
-const maxInputBytes = 16 * 1024 * 1024;
+import { CliError } from "./io.ts";
+import { readSource, type Source, sourceOf } from "./source.ts";
 
 /** How bytes may be written. */
 export const encodings = ["auto", "hex", "base64", "raw"] as const;
 export type Encoding = (typeof encodings)[number];
 
-/** One of `names`, as the option gives it. @throws CliError */
-export function choice<T extends string>(given: Given, option: string, names: readonly T[]): T {
-  const value = given.text(option);
-  const found = names.find((name) => name === value);
-  if (found === undefined) throw new CliError(`--${option} is '${value}': one of ${names.join(", ")} is expected`);
-  return found;
-}
+/** Where a command's bytes are: in its arguments, as one text, or in a file or standard input. */
+export type Input = { readonly text: string } | { readonly source: Source };
 
-/**
- * The arguments, if there are any, as one text; else the bytes of `--file`, or of standard input.
- * @throws CliError where these are empty. An argument that is empty is one: the empty frame.
- */
-export async function readInput(given: Given, stdin: Readable & { isTTY?: boolean }): Promise<string | Uint8Array> {
+/** @throws CliError where there is none, or more than one. An argument that is empty is one: the empty frame. */
+export function inputOf(given: Given, stdin: Readable & { readonly isTTY?: boolean }): Input {
   const file = given.text("file");
-  if (given.positionals.length > 0) {
-    if (file !== undefined) throw new CliError("give either arguments or --file, not both");
-    return given.positionals.join(" ");
-  }
-  if (file === undefined) {
-    if (stdin.isTTY) throw new CliError("nothing to read: give an argument, --file FILE, or something on standard input");
-    return readAll(stdin, "standard input");
-  }
-  let bytes: Uint8Array;
-  try {
-    const { size } = await stat(file);
-    if (size > maxInputBytes) throw new CliError(`${file} has ${size} bytes; at most ${maxInputBytes} are read, or --stream`);
-    bytes = await readFile(file);
-  } catch (error) {
-    if (error instanceof CliError) throw error;
-    throw new CliError(`cannot read ${file}: ${systemReason(error)}`);
-  }
-  if (bytes.length === 0) throw noInput(file);
-  return bytes;
-}
-
-/** What a command says that was given nothing: it has done nothing, and must not end as if it had. */
-export function noInput(where: string): CliError {
-  return new CliError(`no input: ${where} is empty`);
+  if (given.positionals.length > 0 && file !== undefined) throw new CliError("give either arguments or --file, not both");
+  const text = given.positionals.join(" ");
+  if (given.positionals.length > 0 && text !== "-") return { text };
+  if (file === undefined && text === "" && stdin.isTTY)
+    throw new CliError("nothing to read: give an argument, --file FILE, or something on standard input");
+  return { source: sourceOf(given, "file", stdin) };
 }
 
 /** Refuses arguments that are paths: whoever names a file means what is in it. @throws CliError */
@@ -67,24 +39,11 @@ export async function refusePaths(args: readonly string[]): Promise<void> {
   }
 }
 
-async function readAll(stdin: Readable, name: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of stdin as AsyncIterable<Uint8Array>) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > maxInputBytes) throw new CliError(`${name} has more than ${maxInputBytes} bytes`);
-  }
-  if (length === 0) throw noInput(name);
-  return Buffer.concat(chunks);
-}
-
-/** The bytes that are meant, of `readInput`. Arguments that are hex are that, even where a file has such a name. @throws CliError */
-export async function readBytes(given: Given, stdin: Readable & { isTTY?: boolean }, encoding: Encoding): Promise<Uint8Array> {
-  const input = await readInput(given, stdin);
-  const isHex = encoding !== "raw" && encoding !== "base64" && typeof input === "string" && looksHex(input);
-  if (!isHex) await refusePaths(given.positionals);
-  return toBytes(input, encoding);
+/** The bytes that are meant. Arguments that are hex are that, even where a file has such a name. @throws CliError */
+export async function readBytes(given: Given, input: Input, encoding: Encoding): Promise<Uint8Array> {
+  if (!("text" in input)) return toBytes(await readSource(input.source), encoding);
+  if (encoding === "raw" || encoding === "base64" || !looksHex(input.text)) await refusePaths(given.positionals);
+  return toBytes(input.text, encoding);
 }
 
 /**
@@ -113,9 +72,10 @@ function asText(bytes: Uint8Array): string | undefined {
 }
 
 function fromBase64(text: string): Uint8Array | undefined {
-  const digits = text.replace(/\s/g, "").replace(/=+$/, "");
-  const isBase64 = digits.length % 4 !== 1 && /^[A-Za-z0-9+/_-]*$/.test(digits);
-  return isBase64 ? new Uint8Array(Buffer.from(digits, "base64")) : undefined;
+  // Padding ends one encoded part; another may follow, as each line of a stream is one.
+  const parts = text.replace(/\s/g, "").split(/=+/);
+  const isBase64 = parts.every((digits) => digits.length % 4 !== 1 && /^[A-Za-z0-9+/_-]*$/.test(digits));
+  return isBase64 ? new Uint8Array(Buffer.concat(parts.map((digits) => Buffer.from(digits, "base64")))) : undefined;
 }
 
 function firstWrong(text: string): string {

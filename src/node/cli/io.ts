@@ -1,6 +1,7 @@
 /** What a command reads from and writes to, and how it fails: one line on standard error, and exit code 2. */
 
 import type { Readable } from "node:stream";
+import { getSystemErrorMap } from "node:util";
 
 /** The world of a command; a test gives its own. */
 export interface Io {
@@ -14,7 +15,14 @@ export interface Io {
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** False: the reader is slow, and `drain` tells when it has taken what there was. */
   write(data: string | Uint8Array): unknown;
+  once?(event: "drain", listener: () => void): unknown;
+}
+
+/** Writes, and waits while the reader is slow: of a stream without end no more than one write is held. */
+export async function writeTo(output: Output, data: string | Uint8Array): Promise<void> {
+  if (output.write(data) === false) await new Promise<void>((resolve) => output.once?.("drain", resolve));
 }
 
 /** What the user can put right: an invalid flag, an unreadable file, bad input. Its message is shown as it is, on one line. */
@@ -24,18 +32,19 @@ export class CliError extends Error {
 
 /** One line for people about what the system said, as `no such file`. */
 export function systemReason(error: unknown): string {
-  const code = (error as { code?: unknown }).code;
+  const { code, errno, message } = error as { code?: unknown; errno?: unknown; message?: unknown };
   const known: Readonly<Record<string, string>> = {
     ENOENT: "no such file",
     EACCES: "permission denied",
     EISDIR: "is a directory",
     EADDRINUSE: "the port is in use",
     EADDRNOTAVAIL: "this machine has no such address",
+    ECONNREFUSED: "connection refused",
     ENOTFOUND: "no such host",
     EAI_AGAIN: "the name of the host cannot be resolved now",
   };
-  if (typeof code === "string") return known[code] ?? code;
-  return error instanceof Error ? error.message : String(error);
+  const system = typeof errno === "number" ? getSystemErrorMap().get(errno)?.[1] : undefined;
+  return known[String(code)] ?? system ?? String(message || code);
 }
 
 /**

@@ -11,9 +11,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(2);
 });
 
-// A log that nobody reads any more is no reason for a relay to end. What cannot be said here can be said nowhere.
-process.stderr.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") process.exit(2);
-});
+// A log that nobody reads any more, or that a full disk cannot take, is no reason for a relay to end. What cannot be said here can be
+// said nowhere.
+process.stderr.on("error", () => undefined);
 
 process.exitCode = await run(process.argv.slice(2), process);

@@ -4,15 +4,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ProtocolError, UsageError } from "../../errors.ts";
-import { chat } from "./chat.ts";
-import { type Command, parse } from "./command.ts";
-import { decode } from "./decode.ts";
-import { encode } from "./encode.ts";
+import { parse } from "./command.ts";
+import { commands } from "./commands.ts";
 import { helpOf, overview } from "./help.ts";
-import { CliError, type Io, printable } from "./io.ts";
-import { serve } from "./serve.ts";
-
-const commands: readonly Command[] = [serve, chat, decode, encode];
+import { CliError, type Io, printable, writeTo } from "./io.ts";
 
 /** @returns 0, or 2 after one line on standard error for what the user can put right. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -20,13 +15,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const command = commands.find(({ name }) => name === first);
   try {
     if (command !== undefined) {
-      if (rest.includes("--help") || rest.includes("-h")) {
-        io.stdout.write(helpOf(command));
-        return 0;
-      }
-      return await command.run(parse(command, rest), io);
+      const words = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
+      if (!words.includes("--help") && !words.includes("-h")) return await command.run(parse(command, rest), io);
+      await writeTo(io.stdout, helpOf(command, io.stdout.columns));
+      return 0;
     }
-    io.stdout.write(await withoutCommand(first, rest));
+    await writeTo(io.stdout, withoutCommand(first, rest, io.stdout.columns));
     return 0;
   } catch (error) {
     if (!(error instanceof CliError || error instanceof ProtocolError || error instanceof UsageError)) throw error;
@@ -36,17 +30,18 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function withoutCommand(first: string | undefined, rest: readonly string[]): string {
-  if (first === undefined || first === "--help" || first === "-h") return overview(commands);
-  if (first === "--version" || first === "-V") return `${version()}\n`;
-  if (first !== "help") {
-    const kind = first.startsWith("-") ? "option" : "command";
-    throw new CliError(`unknown ${kind} '${first}': see chappe help`);
+function withoutCommand(first = "help", rest: readonly string[], columns: number | undefined): string {
+  const isVersion = first === "--version" || first === "-V";
+  if (!isVersion && first !== "help" && first !== "--help" && first !== "-h") {
+    if (first.startsWith("-")) throw new CliError(`unknown option '${first}': options follow the command, see chappe help`);
+    throw new CliError(`unknown command '${first}': see chappe help`);
   }
-  const [name] = rest;
+  const [name, ...more] = isVersion ? [undefined, ...rest] : rest;
+  if (more[0] !== undefined) throw new CliError(`unexpected argument '${more[0]}': see chappe help`);
+  if (isVersion) return `${version()}\n`;
   const command = commands.find((each) => each.name === name);
   if (name !== undefined && command === undefined) throw new CliError(`unknown command '${name}': see chappe help`);
-  return command === undefined ? overview(commands) : helpOf(command);
+  return command === undefined ? overview(commands, columns) : helpOf(command, columns);
 }
 
 /** The version of the package that this file belongs to, wherever in it this file lies. */

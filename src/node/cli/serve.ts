@@ -5,57 +5,67 @@ import type { AddressInfo } from "node:net";
 import { isLoopback } from "../../client/loopback.ts";
 import { MemoryBroker } from "../../relay/memory-broker.ts";
 import { Relay } from "../../relay/relay.ts";
+import { must, oneOf } from "../../session/option-rules.ts";
 import { nodeClock, nodeRandom } from "../host.ts";
 import { loadWs } from "../load-ws.ts";
 import { isOrigin } from "../origin.ts";
 import { attachRelay } from "../ws-server.ts";
-import type { Command, Given } from "./command.ts";
-import { choice } from "./input.ts";
-import { CliError, systemReason } from "./io.ts";
-import { jsonLog, levels } from "./log.ts";
-import { developmentTokens, tokensOf } from "./tokens.ts";
+import { type Command, type Given, refused, wholeFrom } from "./command.ts";
+import { CliError, type Io, systemReason } from "./io.ts";
+import { jsonLog, type Level, levels } from "./log.ts";
+import { readSource, sourceOf } from "./source.ts";
+import { type Authenticate, developmentTokens, tokensOf } from "./tokens.ts";
+
+const isPath = must("a path, as /chat, without ? and #", (value) => typeof value === "string" && /^\/[^?#\s]*$/.test(value));
 
 export const serve: Command = {
   name: "serve",
   summary: "runs a relay",
   args: "",
-  maxArgs: 0,
+  count: [0, 0],
   about: [
     "Serves WebSocket clients under the subprotocols chappe.v1 and chappe.v1.json. Logs are in memory, and end with the process: " +
       "clients are told, and publish again what was not stored. Writes one line of JSON for each event to standard error; no tokens, " +
       "and nothing that people write.",
-    "One of --tokens and --dev says who may connect. The file of --tokens is a JSON object from tokens to user ids. The connection is " +
-      "not encrypted: put something that speaks TLS before a relay that others than this machine reach.",
+    "One of --tokens and --dev says who may connect. The file of --tokens is a JSON object from tokens to users: a user id, or " +
+      '{"user": …, "displayName": …, "avatarUri": …}, of at most 256, 256 and 2048 bytes.',
+    "The connection is not encrypted: put something that speaks TLS before a relay that others than this machine reach.",
     "SIGTERM and SIGINT: says goodbye to all clients, sends the acks that are due, and ends with exit code 0; a second one ends at once.",
   ],
   options: {
     host: { value: "ADDRESS", default: "127.0.0.1", help: "Address to listen on." },
-    port: { value: "PORT", default: "7900", help: "Port to listen on; 0: any that is free." },
-    path: { value: "PATH", default: "/", help: "Path of the endpoint." },
+    port: { value: "PORT", default: "7900", rule: wholeFrom(0, 65_535), help: "Port to listen on; 0: any that is free." },
+    path: { value: "PATH", default: "/", rule: isPath, help: "Path of the endpoint." },
     tokens: { value: "FILE", help: "Who may connect: tokens and their users." },
     dev: { help: "For development: anyone may connect from this machine, and the token is the user's name." },
     origin: {
       value: "ORIGIN",
       multiple: true,
+      rule: must("an origin, as https://chat.example.org", isOrigin),
       help: "Origin of web pages that may connect. Without: pages of this host and port.",
     },
-    retention: { value: "ENTRIES", default: "1000", help: "Entries that are kept of each room." },
-    "max-connections": { value: "NUMBER", default: "10000", help: "Connections at a time." },
-    drain: { value: "MS", default: "5000", help: "How long clients have to leave after the goodbye." },
-    log: { value: "LEVEL", default: "info", help: `What is logged: ${levels.join(", ")}.` },
+    retention: { value: "ENTRIES", default: "1000", rule: wholeFrom(1, 10_000_000), help: "Entries that are kept of each room." },
+    "max-connections": { value: "NUMBER", default: "10000", rule: wholeFrom(1, 10_000_000), help: "Connections at a time." },
+    drain: {
+      value: "MS",
+      default: "5000",
+      rule: wholeFrom(0, 600_000),
+      help: "How long clients have to leave after the goodbye.",
+    },
+    log: { value: "LEVEL", default: "info", rule: oneOf(...levels), help: "What is logged: this and what is graver." },
   },
-  examples: ["chappe serve --dev", "chappe serve --tokens tokens.json --host 0.0.0.0 --origin https://chat.example.org"],
+  examples: ["chappe serve --dev", "chappe serve --tokens tokens.json --origin https://chat.example.org"],
   run: async (given, io) => {
     const host = given.text("host") ?? "";
-    const port = given.number("port", 0, 65_535);
+    const port = given.number("port");
     const path = given.text("path") ?? "/";
-    const drainMs = given.number("drain", 0, 600_000);
-    const maxConnections = given.number("max-connections", 1, 10_000_000);
-    const maxEntries = given.number("retention", 1, 10_000_000);
-    const listed = given.texts("origin").map(originOf);
-    const authenticate = authenticationOf(given, host);
+    const drainMs = given.number("drain");
+    const maxConnections = given.number("max-connections");
+    const maxEntries = given.number("retention");
+    const listed = given.texts("origin");
+    const authenticate = await authenticationOf(given, host, io);
     const clock = nodeClock();
-    const log = jsonLog(io.stderr, choice(given, "log", levels), clock.wall);
+    const log = jsonLog(io.stderr, given.text("log") as Level, clock.wall);
 
     const broker = new MemoryBroker({ clock, random: nodeRandom, retention: { maxEntries } });
     const relay = new Relay({ broker, clock, random: nodeRandom, authenticate, log });
@@ -90,15 +100,16 @@ export const serve: Command = {
   },
 };
 
-function authenticationOf(given: Given, host: string): ReturnType<typeof tokensOf> {
+async function authenticationOf(given: Given, host: string, io: Io): Promise<Authenticate> {
   const file = given.text("tokens");
   if (given.has("dev")) {
     if (file !== undefined) throw new CliError("give either --tokens or --dev, not both");
-    if (!isLoopback(host)) throw new CliError(`--dev lets anyone in, so it listens on this machine alone, not on ${host}`);
+    if (!isLoopback(host)) throw refused("host", host, "--dev lets anyone in: it must be this machine, as 127.0.0.1");
     return developmentTokens;
   }
   if (file === undefined) throw new CliError("who may connect? give --tokens FILE, or --dev to let anyone of this machine in");
-  return tokensOf(file);
+  const source = sourceOf(given, "tokens", io.stdin);
+  return tokensOf(source.name, Buffer.from(await readSource(source)).toString());
 }
 
 /**
@@ -109,14 +120,12 @@ function pagesOf(port: number): readonly string[] {
   return ["localhost", "127.0.0.1", "[::1]"].map((host) => `http://${host}:${port}`);
 }
 
-function originOf(text: string): string {
-  if (isOrigin(text)) return text;
-  throw new CliError(`--origin is '${text}': an origin is expected, as https://chat.example.org`);
-}
-
 function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(new CliError(`cannot listen on ${host}:${port}: ${systemReason(error)}`)));
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const isPort = error.code === "EADDRINUSE" || error.code === "EACCES";
+      reject(isPort ? refused("port", String(port), systemReason(error)) : refused("host", host, systemReason(error)));
+    });
     server.listen({ host: host.replace(/^\[|\]$/g, ""), port }, () => resolve(server.address() as AddressInfo));
   });
 }

@@ -1,6 +1,6 @@
 /** Lines in and lines out at once: at a terminal, what happens is printed above the line that is being written. */
 
-import { clearLine, createInterface, cursorTo, moveCursor } from "node:readline";
+import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:readline";
 import type { Io } from "./io.ts";
 
 /** A person, or a program at the other end of a pipe. */
@@ -10,8 +10,7 @@ export interface Terminal {
   print(line: string): void;
   /** Shown before the line that is being written; nothing without a terminal. */
   prompt(text: string): void;
-  /** Takes away the line that was just entered, so that it can be shown as others are. */
-  forgetEntered(): void;
+  /** A line was entered. It is taken off the screen, so that it can be shown as others are. */
   onLine(listener: (line: string) => void): void;
   /** A key was pressed; never without a terminal. */
   onKey(listener: () => void): void;
@@ -23,6 +22,11 @@ export interface Terminal {
   close(): void;
 }
 
+interface Key {
+  readonly name?: string;
+  readonly ctrl?: boolean;
+}
+
 export function terminalOf({ stdin, stdout }: Io): Terminal {
   const isTerminal = stdin.isTTY === true && stdout.isTTY === true;
   const output = stdout as NodeJS.WriteStream;
@@ -31,6 +35,20 @@ export function terminalOf({ stdin, stdout }: Io): Terminal {
   lines.once("close", () => {
     isClosed = true;
   });
+  /** How many rows of the screen the line that was entered takes, beyond its first. */
+  let rowsEntered = 0;
+  if (isTerminal)
+    stdin.prependListener("keypress", (_text: unknown, key: Key = {}) => {
+      if (key.name !== "return" && key.name !== "enter") return;
+      lines.write(null, { ctrl: true, name: "e" });
+      rowsEntered = lines.getCursorPos().rows;
+    });
+  /** The cursor goes to the start of what it is in, so many rows up, and all from there on is gone. */
+  const clearFrom = (rows: number): void => {
+    moveCursor(output, 0, -rows);
+    cursorTo(output, 0);
+    clearScreenDown(output);
+  };
   return {
     isPerson: isTerminal,
     pause: () => {
@@ -40,32 +58,39 @@ export function terminalOf({ stdin, stdout }: Io): Terminal {
       if (!isClosed) lines.resume();
     },
     print: (line) => {
-      if (isTerminal && !isClosed) {
-        cursorTo(output, 0);
-        clearLine(output, 0);
+      if (!isTerminal || isClosed) {
+        stdout.write(`${line}\n`);
+        return;
       }
-      stdout.write(`${line}\n`);
-      if (isTerminal && !isClosed) lines.prompt(true);
+      const { rows } = lines.getCursorPos();
+      clearFrom(rows);
+      // The prompt is drawn as many rows above the cursor as the cursor was in it before.
+      stdout.write(`${line}\n${"\n".repeat(rows)}`);
+      lines.prompt(true);
     },
     prompt: (text) => {
       if (!isTerminal || isClosed) return;
       lines.setPrompt(text);
       lines.prompt(true);
     },
-    forgetEntered: () => {
-      if (!isTerminal) return;
-      moveCursor(output, 0, -1);
-      clearLine(output, 0);
+    onLine: (listener) => {
+      lines.on("line", (line) => {
+        if (isTerminal) clearFrom(rowsEntered + 1);
+        listener(line);
+      });
     },
-    onLine: (listener) => void lines.on("line", listener),
     onKey: (listener) => {
       if (isTerminal)
-        stdin.on("keypress", (_text: unknown, key?: { name?: string; ctrl?: boolean }) => {
-          if (key?.name !== "return" && key?.ctrl !== true) listener();
+        stdin.on("keypress", (_text: unknown, { name, ctrl }: Key = {}) => {
+          if (name !== "return" && name !== "enter" && ctrl !== true) listener();
         });
     },
     onEnd: (listener) => {
-      lines.once("close", listener);
+      // What was begun is not sent: the shell begins on a line of its own.
+      lines.once("close", () => {
+        if (isTerminal) clearFrom(lines.getCursorPos().rows);
+        listener();
+      });
       lines.once("SIGINT", () => lines.close());
     },
     close: () => lines.close(),

@@ -1,11 +1,10 @@
 /** Who may connect to `chappe serve`: whom a file of tokens names, or, for development, anyone under any name. */
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { ProtocolError } from "../../errors.ts";
 import type { Credentials, Principal } from "../../relay/options.ts";
 import { createFrame, encodeFrame } from "../../wire/codec.ts";
-import { CliError, systemReason } from "./io.ts";
+import { CliError } from "./io.ts";
 
 export type Authenticate = (credentials: Credentials) => Principal;
 
@@ -21,36 +20,27 @@ export const developmentTokens: Authenticate = ({ token }) => {
 
 /**
  * A JSON object from tokens to users: a user id, or `{ "user": …, "displayName": …, "avatarUri": … }`.
- * @throws CliError where the file cannot be read, or is not such an object; without any token in its message.
+ * @param name of the file, for messages. @throws CliError where the text is not such an object; without any token in its message.
  */
-export function tokensOf(file: string): Authenticate {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new CliError(`cannot read ${file}: ${systemReason(error)}`);
-  }
+export function tokensOf(name: string, text: string): Authenticate {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
     // The parser's message quotes the text.
-    throw new CliError(`${file} is not JSON`);
+    throw new CliError(`${name}: is not JSON`);
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
-    throw new CliError(`${file} must hold an object from tokens to users`);
+    throw new CliError(`${name}: must be an object from tokens to users`);
   // Looked up by their hashes: no comparison stops at the first character that differs, and none is kept in memory.
   const users = new Map<string, Principal>();
   for (const [index, [token, entry]] of Object.entries(parsed).entries()) {
     const principal = principalOf(entry);
     if (token === "" || principal === undefined)
-      throw new CliError(
-        `${file}: entry ${index + 1} must be "token": "user", or "token": {"user": …, "displayName": …, "avatarUri": …}, ` +
-          "with at most 256, 256 and 2048 bytes",
-      );
+      throw new CliError(`${name}: entry ${index + 1} names no user: see chappe help serve`);
     users.set(hash(token), principal);
   }
-  if (users.size === 0) throw new CliError(`${file} names no user`);
+  if (users.size === 0) throw new CliError(`${name}: names no user`);
   return ({ token }) => {
     const principal = users.get(hash(token));
     if (principal === undefined) throw new ProtocolError("UNAUTHENTICATED", "the token is not accepted");

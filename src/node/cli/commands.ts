@@ -1,0 +1,9 @@
+/** All commands, in the order of help. */
+
+import { chat } from "./chat.ts";
+import type { Command } from "./command.ts";
+import { decode } from "./decode.ts";
+import { encode } from "./encode.ts";
+import { serve } from "./serve.ts";
+
+export const commands: readonly Command[] = [serve, chat, decode, encode];
