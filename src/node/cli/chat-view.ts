@@ -13,6 +13,8 @@ export class ChatView {
   /** Who is in the room, as far as the relay tells it, and how many there are (MBR). */
   #members = new Set<string>();
   #count = 0;
+  /** What was told last of a relay that cannot be reached. */
+  #offline: string | undefined;
   /** The highest number that was told, by user and mark. */
   readonly #told = new Map<string, number>();
 
@@ -31,13 +33,16 @@ export class ChatView {
   }
 
   welcome({ user }: ClientEvents["welcome"]): void {
+    this.#offline = undefined;
     this.#note(`online as ${printable(user)}`);
   }
 
   /** @param unreachable - why the last connection could not be made. */
-  state(event: ClientEvents["state"], unreachable: string): void {
+  state(event: ClientEvents["state"], unreachable: string | undefined): void {
     const text = stateText(event, unreachable);
-    if (text !== undefined) this.#note(text);
+    // Each attempt that fails as the one before is no news.
+    if (text !== undefined && text !== this.#offline) this.#note(text);
+    this.#offline = text ?? this.#offline;
   }
 
   joined({ room, verdict, missing, members, count, durability }: JoinedRoom): void {
@@ -118,13 +123,13 @@ export class ChatView {
   }
 }
 
-function stateText({ state, retryInMs, error }: ClientEvents["state"], unreachable: string): string | undefined {
+function stateText({ state, error }: ClientEvents["state"], unreachable: string | undefined): string | undefined {
   const why = error?.code ?? unreachable;
   switch (state) {
     case "draining":
       return "the relay is going away; what you write is kept";
     case "waiting":
-      return `offline (${printable(why)}): next attempt in ${((retryInMs ?? 0) / 1000).toFixed(1)} s; what you write is kept`;
+      return `offline${why === undefined ? "" : ` (${printable(why)})`}: what you write is kept`;
     default:
       // Those on the way say nothing of use, and the last ones end the program.
       return undefined;

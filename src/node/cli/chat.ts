@@ -59,7 +59,7 @@ export const chat: Command = {
     const url = given.text("url") ?? "";
     const token = await tokenOf(given, io, url);
     const { WebSocket } = await loadWs();
-    let unreachable = "no answer";
+    let unreachable: string | undefined;
     const client = new Client({
       insecure: given.has("insecure") ? "allow" : "refuse",
       url,
@@ -77,7 +77,7 @@ export const chat: Command = {
       tail,
       waitMs,
       unreachable: () => unreachable,
-      unreached: () => refused("url", url, unreachable).message,
+      unreached: () => refused("url", url, unreachable ?? "no answer").message,
     });
     if (problem !== undefined) throw new CliError(problem);
     return 0;
@@ -117,10 +117,11 @@ async function tokenOf(given: Given, io: Io, url: string): Promise<string> {
 }
 
 /** The constructor, with the reason for which a connection cannot be made: browsers keep it to themselves, and so does the interface. */
-function tellingWhy(WebSocket: WsModule["WebSocket"], tell: (reason: string) => void): WebSocketConstructor {
+function tellingWhy(WebSocket: WsModule["WebSocket"], tell: (reason: string | undefined) => void): WebSocketConstructor {
   return class extends WebSocket {
     constructor(url: string, subprotocols: string[]) {
       super(url, subprotocols);
+      this.on("open", () => tell(undefined));
       this.on("error", (error) => tell(systemReason(error)));
     }
   } as unknown as WebSocketConstructor;

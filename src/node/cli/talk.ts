@@ -13,8 +13,8 @@ export interface TalkOptions {
   readonly tail: number;
   /** Ms: for the first connection of a program, and for what is not stored at the end. */
   readonly waitMs: number;
-  /** Why the last connection could not be made. */
-  readonly unreachable: () => string;
+  /** Why the last connection could not be made; undefined where it was made. */
+  readonly unreachable: () => string | undefined;
   /** The same, as what ends the program before it was ever connected. */
   readonly unreached: () => string;
 }
@@ -64,7 +64,7 @@ export function talk(client: Client, terminal: Terminal, options: TalkOptions): 
     const hasFailed = problem !== undefined;
     if (!hasFailed) {
       const left = client.outboxSize;
-      if (terminal.isPerson && left > 0) view.note(`${messages(left)} not stored yet: waiting; Ctrl-C ends it now`);
+      if (terminal.isPerson && left > 0) view.note(`waiting for ${messages(left)} to be stored; Ctrl-C ends it now`);
       const waited = new Promise<void>((resolve) => {
         giveUp = resolve;
       });
@@ -77,7 +77,7 @@ export function talk(client: Client, terminal: Terminal, options: TalkOptions): 
     const left = client.outboxSize + waiting.length + refused;
     if (!wasOnline && !(terminal.isPerson && left === 0)) problem ??= options.unreached();
     const isWell = left === 0 && !hasFailed && (wasOnline || problem === undefined);
-    const lost = left === 0 ? "" : `${messages(left)} not stored`;
+    const lost = left === 0 ? "" : `${messages(left)} ${left === 1 ? "was" : "were"} not stored`;
     const line = isWell ? undefined : [problem, lost].filter(Boolean).join("; ");
     await client.close();
     done(line);
@@ -151,5 +151,5 @@ function promptOf(typing: readonly string[]): string {
 }
 
 function messages(count: number): string {
-  return count === 1 ? "1 message was" : `${count} messages were`;
+  return count === 1 ? "1 message" : `${count} messages`;
 }

@@ -1,6 +1,6 @@
 /** Lines in and lines out at once: at a terminal, what happens is printed above the line that is being written. */
 
-import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:readline";
+import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor } from "node:readline";
 import type { Io } from "./io.ts";
 
 /** A person, or a program at the other end of a pipe. */
@@ -22,27 +22,52 @@ export interface Terminal {
   close(): void;
 }
 
+/**
+ * The row of the cursor within its line, by which Node finds the start of the line when it draws it again. Node does not keep it while text
+ * is pasted: so it is set before each drawing. It is not documented; without it nothing but the screen would be wrong.
+ */
+interface Drawn {
+  prevRows?: number;
+}
+
 interface Key {
   readonly name?: string;
   readonly ctrl?: boolean;
 }
 
+function isEnter(name: string | undefined): boolean {
+  return name === "return" || name === "enter";
+}
+
 export function terminalOf({ stdin, stdout }: Io): Terminal {
   const isTerminal = stdin.isTTY === true && stdout.isTTY === true;
   const output = stdout as NodeJS.WriteStream;
-  const lines = createInterface({ input: stdin, ...(isTerminal && { output }), terminal: isTerminal, prompt: "> " });
+  const lines: Interface & Drawn = createInterface({
+    input: stdin,
+    ...(isTerminal && { output }),
+    terminal: isTerminal,
+    prompt: "> ",
+  });
   let isClosed = false;
   lines.once("close", () => {
     isClosed = true;
   });
   /** How many rows of the screen the line that was entered takes, beyond its first. */
   let rowsEntered = 0;
-  if (isTerminal)
-    stdin.prependListener("keypress", (_text: unknown, key: Key = {}) => {
-      if (key.name !== "return" && key.name !== "enter") return;
+  /** Where the cursor is in the line, for Node. */
+  const locate = (): void => {
+    lines.prevRows = lines.getCursorPos().rows;
+  };
+  if (isTerminal) {
+    // Terminals break what is on the screen anew, before Node draws it again.
+    output.prependListener("resize", locate);
+    stdin.prependListener("keypress", (_text: unknown, { name }: Key = {}) => {
+      locate();
+      if (!isEnter(name)) return;
       lines.write(null, { ctrl: true, name: "e" });
       rowsEntered = lines.getCursorPos().rows;
     });
+  }
   /** The cursor goes to the start of what it is in, so many rows up, and all from there on is gone. */
   const clearFrom = (rows: number): void => {
     moveCursor(output, 0, -rows);
@@ -62,14 +87,14 @@ export function terminalOf({ stdin, stdout }: Io): Terminal {
         stdout.write(`${line}\n`);
         return;
       }
-      const { rows } = lines.getCursorPos();
-      clearFrom(rows);
-      // The prompt is drawn as many rows above the cursor as the cursor was in it before.
-      stdout.write(`${line}\n${"\n".repeat(rows)}`);
+      clearFrom(lines.getCursorPos().rows);
+      stdout.write(`${line}\n`);
+      lines.prevRows = 0;
       lines.prompt(true);
     },
     prompt: (text) => {
       if (!isTerminal || isClosed) return;
+      locate();
       lines.setPrompt(text);
       lines.prompt(true);
     },
@@ -82,7 +107,7 @@ export function terminalOf({ stdin, stdout }: Io): Terminal {
     onKey: (listener) => {
       if (isTerminal)
         stdin.on("keypress", (_text: unknown, { name, ctrl }: Key = {}) => {
-          if (name !== "return" && name !== "enter" && ctrl !== true) listener();
+          if (!isEnter(name) && ctrl !== true) listener();
         });
     },
     onEnd: (listener) => {

@@ -113,3 +113,23 @@ test("text and names of peers stay on their line", () => {
   expect(lines).toHaveLength(3);
   for (const line of lines) expect(line).not.toMatch(/[\p{Cc}\u202e\u2028]/u);
 });
+
+test("a relay that cannot be reached is told once for each reason, and anew after it was there", () => {
+  const { view: chat, lines } = view();
+  const away = (...reasons: (string | undefined)[]) => {
+    for (const reason of reasons) {
+      chat.state({ state: "connecting" }, reason);
+      chat.state({ state: "waiting", retryInMs: 5 }, reason);
+    }
+  };
+  away(undefined, undefined, "connection refused", "connection refused", "\u001b[2J");
+  chat.welcome({ user: "ada" } as Parameters<typeof chat.welcome>[0]);
+  away(undefined);
+  expect(lines).toEqual([
+    "-- offline: what you write is kept",
+    "-- offline (connection refused): what you write is kept",
+    "-- offline (\\u{1b}[2J): what you write is kept",
+    "-- online as ada",
+    "-- offline: what you write is kept",
+  ]);
+});
