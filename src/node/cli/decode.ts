@@ -25,7 +25,8 @@ export const decode: Command = {
       "ends with exit code 2. Tokens are shown by --json alone.",
     "Hex may be in several arguments, with spaces, commas, colons or 0x between the bytes, or be what xxd or hexdump -C print. A file is " +
       "given with --file: a path alone is refused.",
-    "With --stream, a file and standard input are taken as bytes unless --encoding says otherwise, and each frame is shown as it comes.",
+    "With --stream, a file and standard input are taken as bytes unless --encoding says otherwise, and each frame is shown as it comes: " +
+      "the stream may never end. What is not such a stream may have 16 MiB.",
   ],
   options: {
     file: { value: "FILE", short: "f", help: "Read from this file." },

@@ -41,14 +41,9 @@ export async function* chunksOf({ name, open }: Source): AsyncGenerator<Uint8Arr
 
 /** All of it. @throws CliError as {@link chunksOf}, and where there are more than 16 MiB. */
 export async function readSource(source: Source): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of chunksOf(source)) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > maxInputBytes) throw new CliError(`${source.name}: has more than ${maxInputBytes} bytes`);
-  }
-  return Buffer.concat(chunks);
+  const all = new Gathered(source.name);
+  for await (const chunk of chunksOf(source)) all.add(chunk);
+  return all.take();
 }
 
 /** Lines without their ends, counted from 1. @throws CliError for a line of more than 16 MiB. */
@@ -56,24 +51,43 @@ export async function* linesOf(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): AsyncGenerator<{ readonly number: number; readonly line: Uint8Array }, void> {
   let number = 1;
-  let parts: Uint8Array[] = [];
-  let length = 0;
-  const add = (part: Uint8Array): void => {
-    parts.push(part);
-    length += part.length;
-    if (length > maxInputBytes) throw new CliError(`line ${number} has more than ${maxInputBytes} bytes`);
-  };
+  let line = new Gathered(`line ${number}`);
   for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-      add(chunk.subarray(from, end));
-      yield { number, line: Buffer.concat(parts) };
-      number++;
-      parts = [];
-      length = 0;
+      line.add(chunk.subarray(from, end));
+      yield { number, line: line.take() };
+      line = new Gathered(`line ${++number}`);
       from = end + 1;
     }
-    add(chunk.subarray(from));
+    line.add(chunk.subarray(from));
   }
-  if (length > 0) yield { number, line: Buffer.concat(parts) };
+  if (line.length > 0) yield { number, line: line.take() };
+}
+
+/** Bytes in one piece: chunks of a slow writer may be of one byte each, and to keep them would take far more than what is in them. */
+class Gathered {
+  readonly #name: string;
+  #bytes = new Uint8Array(0);
+  length = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  add(chunk: Uint8Array): void {
+    const length = this.length + chunk.length;
+    if (length > maxInputBytes) throw new CliError(`${this.#name}: has more than ${maxInputBytes} bytes`);
+    if (length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.min(maxInputBytes, length * 2));
+      larger.set(this.take());
+      this.#bytes = larger;
+    }
+    this.#bytes.set(chunk, this.length);
+    this.length = length;
+  }
+
+  take(): Uint8Array {
+    return this.#bytes.subarray(0, this.length);
+  }
 }
