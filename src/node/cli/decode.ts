@@ -10,7 +10,8 @@ import type { Command, Given } from "./command.ts";
 import { explain } from "./explain.ts";
 import { type Encoding, encodings, type Input, inputOf, readBytes } from "./input.ts";
 import { CliError, type Io, writeTo } from "./io.ts";
-import { layOut } from "./layout.ts";
+import { layOut, placeOf } from "./layout.ts";
+import { clauseOf } from "./meanings.ts";
 import { chunksOf } from "./source.ts";
 import { sizeOf } from "./values.ts";
 
@@ -101,7 +102,8 @@ async function showFrame(bytes: Uint8Array, given: Given, io: Io, number: number
     await writeTo(io.stdout, `${title}: ${body}, ${sizeOf(bytes)}\n${layOut(lines, bytes, error, io.stdout.columns)}`);
   }
   if (error !== undefined) {
-    const where = error.at === undefined ? "" : `byte ${error.at}${error.field ? ` (${error.field})` : ""}: `;
-    throw new CliError(`${title}: ${where}${error.code}: ${error.message}`);
+    const at = placeOf(lines, error);
+    const where = at === undefined ? "" : `byte ${at}${error.field ? ` (${error.field})` : ""}: `;
+    throw new CliError(`${title}: ${where}${error.code}: ${error.message} (${clauseOf(error.code)})`);
   }
 }

@@ -29,7 +29,9 @@ export function layOut(
   const left = Math.min(widestLeft, longest, isBeside ? Math.max(0, Math.ceil(columns / 2)) : columns);
   const wrong = error === undefined ? -1 : faultyLine(lines, error);
   const marks =
-    error === undefined ? [] : fault(error, bytes).flatMap((text) => hung(text, `${"!!".padStart(gutter)}  `, columns));
+    error === undefined
+      ? []
+      : fault(error, bytes, placeOf(lines, error)).flatMap((text) => hung(text, `${"!!".padStart(gutter)}  `, columns));
   const text = lines.flatMap(({ depth, meaning }, i) => [
     ...row(lefts[i] ?? "", meaning, isBeside ? left + 2 : undefined, gutter + 4 + 2 * depth, columns),
     ...(i === wrong ? marks : []),
@@ -81,8 +83,12 @@ function faultyLine(lines: readonly Line[], error: ProtocolError): number {
   return best;
 }
 
-function fault(error: ProtocolError, bytes: Uint8Array): string[] {
-  const { at, code, message } = error;
+/** Index of the first byte that is at fault: the one that cannot be read, or of the field that the rule is about. */
+export function placeOf(lines: readonly Line[], error: ProtocolError): number | undefined {
+  return error.at ?? lines[faultyLine(lines, error)]?.at;
+}
+
+function fault({ code, message }: ProtocolError, bytes: Uint8Array, at: number | undefined): string[] {
   const rule = `${code}: ${ruleOf(code)}`;
   if (at === undefined) return [`${rule} Here: ${message}.`];
   const rest = Buffer.from(bytes.subarray(at, at + 12))

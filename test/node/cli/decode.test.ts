@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ProtocolError } from "../../../src/errors.ts";
 import { explain } from "../../../src/node/cli/explain.ts";
+import { layOut } from "../../../src/node/cli/layout.ts";
 import { FrameSchema, parseFrame } from "../../../src/wire/codec.ts";
 import { cli } from "../../support/cli.ts";
 import frames from "../../vectors/frames.json" with { type: "json" };
@@ -55,7 +56,7 @@ describe("decode, over the vectors", () => {
     const { code, stdout, stderr } = await cli(["decode", hex]);
     expect(code).toBe(2);
     expect(stderr).toMatch(oneLine);
-    expect(stderr).toContain(`${error}: `);
+    expect(stderr).toMatch(new RegExp(`\\b${error}: .+ \\([A-Z]{3}-\\d+\\)\n$`));
     expect(stdout).toMatch(new RegExp(`^ *!! {2}${error}: .+\\([A-Z]{3}-\\d+\\)`, "m"));
     if (at !== undefined) {
       expect(stdout).toMatch(new RegExp(`^ *!! {2}byte ${at}(, |$)`, "m"));
@@ -96,10 +97,22 @@ describe("decode", () => {
     ]);
   });
 
+  test.each([50, 80, 120])("breaks lines to a terminal of %i columns, and loses no word", (columns) => {
+    for (const { hex = "" } of all(frames)) {
+      const lines = explain(FrameSchema, bytesOf(hex), undefined);
+      const whole = layOut(lines, bytesOf(hex), undefined);
+      const broken = layOut(lines, bytesOf(hex), undefined, columns);
+      const words = (text: string): string[] => text.split(/\s+/).sort();
+      expect(words(broken)).toEqual(words(whole));
+      // A word that is longer than what is left to it stays whole.
+      for (const line of broken.split("\n")) expect(line.length <= columns || /\S{18,}/.test(line)).toBe(true);
+    }
+  });
+
   test("names the field that breaks a constraint", async () => {
     const { stdout, stderr } = await cli(["decode", "12 07 0807 1001 1a01ff"]);
-    expect(stdout).toMatch(/3 id: ff \(1 byte\).*\n *!! {2}FIELD_INVALID: .*publish\.id: 1 bytes\.\n/);
-    expect(stderr).toBe("chappe decode: frame: FIELD_INVALID: publish.id: 1 bytes\n");
+    expect(stdout).toMatch(/3 id: ff \(1 byte\).*\n *!! {2}byte 6, 1a 01 ff\n *!! {2}FIELD_INVALID: .*publish\.id: 1 bytes\.\n/);
+    expect(stderr).toBe("chappe decode: frame: byte 6 (publish.id): FIELD_INVALID: publish.id: 1 bytes (ENC-8)\n");
   });
 
   test("takes hex, base64 of both alphabets, raw bytes, a file and standard input", async () => {
