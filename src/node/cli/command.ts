@@ -5,7 +5,7 @@ import { must, type Rule } from "../../session/option-rules.ts";
 import { CliError, type Io } from "./io.ts";
 
 /** An option, as `--host ADDRESS`. It may be given once. */
-export interface Option {
+interface Option {
   /** The name of its value in help; undefined: it takes none. */
   readonly value?: string;
   readonly short?: string;
