@@ -1,7 +1,7 @@
 // @ts-check
 /** Prints the maker of a message: what `create` of protobuf-es gives, without its descriptors. */
 
-import { hasPrototype, isImplicit, part, zeroOf } from "./fields.js";
+import { hasPrototype, holdsJson, holdsScalar, isImplicit, part, zeroOf } from "./fields.js";
 
 /** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
 /** @import { Context } from "./file.js" */
@@ -24,7 +24,7 @@ export function printCreate(context, message) {
   for (const member of message.members) {
     if (!isOptional(member)) continue;
     const value = `init.${member.localName}`;
-    const made = isMade(context, member) ? part`${context.create(member.message)}(${value})` : value;
+    const made = isMade(member) ? part`${context.create(member.message)}(${value})` : value;
     f.print`  if (${value} != null) message.${member.localName} = ${made};`;
   }
   f.print`  return message;`;
@@ -39,10 +39,10 @@ function isOptional(member) {
 
 /**
  * Whether values of the field are messages that are made from what is given for them.
- * @param {Context} context @param {DescField} field @returns {field is DescField & { message: DescMessage }}
+ * @param {DescField} field @returns {field is DescField & { message: DescMessage }}
  */
-function isMade({ isLocal }, field) {
-  return field.message !== undefined && !isLocal(field);
+function isMade(field) {
+  return field.message !== undefined && !holdsJson(field) && !holdsScalar(field);
 }
 
 /** @param {Context} context @param {DescMessage} message @param {DescField | DescOneof} member @returns {Printable} */
@@ -50,12 +50,10 @@ function initial(context, message, member) {
   const value = `init.${member.localName}`;
   if (member.kind === "oneof") return `create${context.nameOf(message)}$${member.localName}(${value})`;
   if (member.fieldKind === "list") {
-    return isMade(context, member)
-      ? part`${value}?.map((item) => ${context.create(member.message)}(item)) ?? []`
-      : `${value} ?? []`;
+    return isMade(member) ? part`${value}?.map((item) => ${context.create(member.message)}(item)) ?? []` : `${value} ?? []`;
   }
   if (member.fieldKind === "map") {
-    if (!isMade(context, member)) return `${value} ?? {}`;
+    if (!isMade(member)) return `${value} ?? {}`;
     return part`${context.runtime("mapEntries")}(${value} ?? {}, ${context.create(member.message)})`;
   }
   return part`${value} ?? ${zeroOf(context, member)}`;
@@ -69,7 +67,7 @@ function printOneof(context, message, oneof) {
   f.print`  switch (o?.case) {`;
   for (const field of oneof.fields) {
     const label = JSON.stringify(field.localName);
-    const value = isMade(context, field) ? part`${context.create(field.message)}(o.value)` : "o.value";
+    const value = isMade(field) ? part`${context.create(field.message)}(o.value)` : "o.value";
     f.print`    case ${label}:`;
     f.print`      return { case: ${label}, value: ${value} };`;
   }

@@ -1,16 +1,15 @@
 // @ts-check
 /**
- * Prints the reader of a message: values go into local variables, and at the end into one object, so that all messages of a type have
- * one hidden class. What has a tag that is not that of a field, wire type included, is unknown.
+ * Prints the reader of a message: values go into an object that has all its constant properties from the start, so that all messages of a
+ * type have one hidden class. What has a tag that is not that of a field, wire type included, is unknown.
  */
 
 import { ScalarType } from "@bufbuild/protobuf";
 import { describe } from "./encode.js";
-import { hasPrototype, isImplicit, part, tagOf, wireValue, zeroOf } from "./fields.js";
-import { variable } from "./names.js";
-import { runtimeNames, scalars } from "./types.js";
+import { byNumber, fieldNames, hasPrototype, isClosed, isImplicit, part, tagOf, wireValue, zeroOf } from "./fields.js";
+import { scalars } from "./types.js";
 
-/** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
+/** @import { DescField, DescMessage } from "@bufbuild/protobuf" */
 /** @import { Context } from "./file.js" */
 /** @import { Printable } from "@bufbuild/protoplugin" */
 
@@ -19,16 +18,10 @@ export function printRead(context, message, exported) {
   const { f, runtime, type } = context;
   const name = context.nameOf(message);
   const shape = type(message);
-  const members = message.members;
   printConstants(context, message);
-  f.print`/** Reads a \`${message.typeName}\` that ends at \`end\`, into \`m\` where that is given (which is used up). */`;
-  f.print`${exported === "" ? `function take${name}` : f.export("function", `take${name}`)}(r: ${runtime("Reader", true)}, end: number, m?: ${shape}): ${shape} {`;
-  for (const member of members) f.print`  ${declare(context, message, member)}`;
-  f.print`  let $unknown: ${shape}["$unknown"];`;
-  f.print`  if (m !== undefined) {`;
-  for (const member of members) f.print`    ${resume(message, member)}`;
-  f.print`    $unknown = m.$unknown;`;
-  f.print`  }`;
+  printZero(context, message);
+  f.print`/** Reads a \`${message.typeName}\` that ends at \`end\`, into \`m\` where that is given. */`;
+  f.print`${exported === "" ? `function take${name}` : f.export("function", `take${name}`)}(r: ${runtime("Reader", true)}, end: number, m: ${shape} = zero${name}()): ${shape} {`;
   f.print`  const outer = ${runtime("enter")}(r, end, ${String(memoryOf(message))});`;
   if (context.isEncoded(message)) f.print`  const start = r.pos;`;
   const hasNames = message.fields.length > 0;
@@ -44,10 +37,10 @@ export function printRead(context, message, exported) {
     f.print`      switch (tag) {`;
     for (const field of message.fields) printCases(context, message, field);
     f.print`        default:`;
-    f.print`          $unknown = ${runtime("readUnknown")}(r, tag, $unknown);`;
+    f.print`          ${runtime("readUnknown")}(r, tag, m);`;
     f.print`      }`;
   } else {
-    f.print`    $unknown = ${runtime("readUnknown")}(r, ${runtime("readTag")}(r), $unknown);`;
+    f.print`    ${runtime("readUnknown")}(r, ${runtime("readTag")}(r), m);`;
   }
   f.print(pad, "}");
   f.print(pad, runtime("leave"), "(r, outer);");
@@ -56,7 +49,9 @@ export function printRead(context, message, exported) {
     f.print`    throw ${runtime("within")}(error, tag, names${name});`;
     f.print`  }`;
   }
-  printResult(context, message);
+  for (const { localName } of message.oneofs) f.print`  m.${localName} ??= { case: undefined };`;
+  if (context.isEncoded(message)) f.print`  if (r.raw) ${runtime("keepEncoded")}(r, m, start);`;
+  f.print`  return m;`;
   f.print`}\n`;
   for (const field of message.fields) if (field.fieldKind === "map") printEntry(context, message, field);
 }
@@ -65,63 +60,53 @@ export function printRead(context, message, exported) {
 function printConstants(context, message) {
   const { f } = context;
   const name = context.nameOf(message);
-  if (message.fields.length > 0) {
-    const names = message.fields.map((field) => `${field.number}: ${JSON.stringify(field.name)}`);
-    f.print`const names${name} = { ${names.join(", ")} };\n`;
-  }
-  if (hasPrototype(message)) {
-    f.print`/** Values of fields that are not set: protobuf-es finds them on the prototype. */`;
-    f.print`const defaults${name} = {`;
-    for (const member of message.members) {
-      if (member.kind === "oneof" || (member.fieldKind !== "scalar" && member.fieldKind !== "enum")) continue;
-      f.print`  ${member.localName}: ${zeroOf(context, member, true)},`;
-    }
-    f.print`};\n`;
-  }
+  if (message.fields.length > 0) f.print`const names${name} = ${JSON.stringify(fieldNames(byNumber(message)))};\n`;
+  printDefaults(context, message);
   for (const field of message.fields) {
-    if (!isClosed(field)) continue;
+    if (!hasOwnValues(field)) continue;
     f.print`const values${name}$${field.localName} = [${field.enum?.values.map(({ number }) => number).join(", ") ?? ""}];\n`;
   }
 }
 
-/** Whether a value that its enum does not have is an unknown field. @param {DescField} field */
-function isClosed(field) {
-  return field.fieldKind === "enum" && !field.enum.open;
+/** @param {Context} context @param {DescMessage} message */
+function printDefaults(context, message) {
+  const { f, nameOf } = context;
+  if (!hasPrototype(message)) return;
+  f.print`/** Values of fields that are not set: protobuf-es finds them on the prototype. */`;
+  f.print`const defaults${nameOf(message)} = {`;
+  for (const member of message.members) {
+    if (member.kind === "oneof" || (member.fieldKind !== "scalar" && member.fieldKind !== "enum")) continue;
+    f.print`  ${member.localName}: ${zeroOf(context, member, true)},`;
+  }
+  f.print`};\n`;
 }
 
-/** Whether the object has a property for it in any case. @param {DescField | DescOneof} member */
-function isConstant(member) {
-  return member.kind === "oneof" || member.fieldKind === "list" || member.fieldKind === "map" || isImplicit(member);
+/** @param {DescField} field */
+function hasOwnValues(field) {
+  return field.fieldKind === "enum" && isClosed(field);
 }
 
-/** @param {Context} context @param {DescMessage} message @param {DescField | DescOneof} member @returns {Printable} */
-function declare(context, message, member) {
-  const shape = context.type(message);
-  const local = variable(member, runtimeNames);
-  const typed = part`${shape}["${member.localName}"]`;
-  if (member.kind === "oneof") return part`let ${local}: ${typed} | undefined;`;
-  if (member.fieldKind === "list") return part`let ${local}: ${typed} = [];`;
-  if (member.fieldKind === "map") return part`let ${local}: ${typed} = {};`;
-  if (!isImplicit(member)) return part`let ${local}: ${typed} | undefined;`;
-  const zero = zeroOf(context, member);
-  if (member.fieldKind === "enum") return part`let ${local} = ${zero} as ${typed};`;
-  return part`let ${local}: ${typed} = ${zero};`;
-}
-
-/** @param {DescMessage} message @param {DescField | DescOneof} member */
-function resume(message, member) {
-  const local = variable(member, runtimeNames);
-  const value = `m.${member.localName}`;
-  const isOwn = !isConstant(member) && hasPrototype(message) && member.kind === "field" && member.fieldKind !== "message";
-  if (isOwn) return `if (Object.hasOwn(m, ${JSON.stringify(member.localName)})) ${local} = ${value};`;
-  return `${local} = ${value};`;
+/** The message as the reader begins it: a oneof gets its object at the end, where no member has come. @param {Context} context @param {DescMessage} message */
+function printZero(context, message) {
+  const { f, type, nameOf } = context;
+  const name = nameOf(message);
+  const [before, after] = hasPrototype(message) ? [`Object.assign(Object.create(defaults${name}), `, ")"] : ["", ""];
+  f.print`const zero${name} = (): ${type(message)} => (${before}{`;
+  f.print`  $typeName: ${JSON.stringify(message.typeName)},`;
+  for (const member of message.members) {
+    if (member.kind === "oneof") f.print`  ${member.localName}: undefined as never,`;
+    else if (member.fieldKind === "list") f.print`  ${member.localName}: [],`;
+    else if (member.fieldKind === "map") f.print`  ${member.localName}: {},`;
+    else if (isImplicit(member)) f.print`  ${member.localName}: ${zeroOf(context, member)},`;
+  }
+  f.print`}${after});\n`;
 }
 
 /** @param {Context} context @param {DescMessage} message @param {DescField} field */
 function printCases(context, message, field) {
   const { f, runtime } = context;
   const shape = context.type(message);
-  const local = variable(field.oneof ?? field, runtimeNames);
+  const local = `m.${(field.oneof ?? field).localName}`;
   const scalar =
     field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar") ? field.scalar : undefined;
   f.print`        // ${describe(field)}`;
@@ -156,12 +141,12 @@ function printCases(context, message, field) {
     oneof === undefined
       ? part`${local} = ${value};`
       : part`${local} = { case: ${label}, value: ${value} }${field.fieldKind === "enum" ? part` as ${shape}["${oneof.localName}"]` : ""};`;
-  if (isClosed(field)) {
+  if (hasOwnValues(field)) {
     f.print`        case ${tagOf(field.number, wire)}: {`;
     f.print`          const start = r.pos;`;
     f.print`          const value = ${read(undefined)};`;
     f.print`          if (values${context.nameOf(message)}$${field.localName}.includes(value)) ${assign("value")}`;
-    f.print`          else $unknown = ${runtime("keep")}(r, tag, start, $unknown);`;
+    f.print`          else ${runtime("keep")}(r, tag, start, m);`;
     f.print`          break;`;
     f.print`        }`;
     return;
@@ -179,29 +164,6 @@ function printCase({ f, runtime }, field, wire, lines) {
   if (isGroup) f.print`          ${runtime("readTag")}(r);`;
   f.print`          break;`;
   if (isGroup) f.print`        }`;
-}
-
-/** @param {Context} context @param {DescMessage} message */
-function printResult({ f, type, runtime, isEncoded, nameOf }, message) {
-  const name = nameOf(message);
-  const shape = type(message);
-  const constant = message.members.filter(isConstant);
-  const literal = constant.map((member) => {
-    const local = variable(member, runtimeNames);
-    if (member.kind === "oneof") return `${member.localName}: ${local} ?? { case: undefined }`;
-    return local === member.localName ? local : `${member.localName}: ${local}`;
-  });
-  const object = `{ ${[`$typeName: ${JSON.stringify(message.typeName)}`, ...literal].join(", ")} }`;
-  const made = hasPrototype(message) ? `Object.assign(Object.create(defaults${name}), ${object})` : object;
-  f.print`  const message: ${shape} = ${made};`;
-  for (const member of message.members) {
-    if (isConstant(member)) continue;
-    const local = variable(member, runtimeNames);
-    f.print`  if (${local} !== undefined) message.${member.localName} = ${local};`;
-  }
-  f.print`  if ($unknown !== undefined) message.$unknown = $unknown;`;
-  if (isEncoded(message)) f.print`  if (r.raw) ${runtime("keepEncoded")}(r, message, start, m);`;
-  f.print`  return message;`;
 }
 
 /**

@@ -2,7 +2,7 @@
 /** Prints the writer of a message: its fields by ascending number, as protobuf-es writes them, then what it does not know. */
 
 import { ScalarType } from "@bufbuild/protobuf";
-import { hasPrototype, isImplicit, isRequired, part, tagBytes, wireValue, zeroOf } from "./fields.js";
+import { byNumber, hasPrototype, isImplicit, isRequired, part, tagBytes, wireValue, zeroOf } from "./fields.js";
 import { scalars } from "./types.js";
 
 /** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
@@ -38,7 +38,7 @@ export function printWrite(context, message, exported) {
 function runsOf(message) {
   /** @type {(DescField | { oneof: DescOneof, fields: DescField[] })[]} */
   const runs = [];
-  for (const field of [...message.fields].sort((a, b) => a.number - b.number)) {
+  for (const field of byNumber(message)) {
     const last = runs.at(-1);
     if (field.oneof === undefined) runs.push(field);
     else if (last !== undefined && "fields" in last && last.oneof === field.oneof) last.fields.push(field);

@@ -56,6 +56,27 @@ export function tagOf(number, wire) {
 }
 
 /**
+ * The names of fields by number, in one text: each is that of the number after the one before it, unless a number stands before it.
+ * @param {readonly DescField[]} fields by ascending number
+ */
+export function fieldNames(fields) {
+  /** @type {(string | number)[]} */
+  const words = [];
+  let next = 1;
+  for (const { name, number } of fields) {
+    if (number !== next) words.push(number);
+    words.push(name);
+    next = number + 1;
+  }
+  return words.join(" ");
+}
+
+/** @param {DescMessage} message */
+export function byNumber(message) {
+  return [...message.fields].sort((a, b) => a.number - b.number);
+}
+
+/**
  * How a value of a field, or an element of it, is written and read.
  * @typedef {object} Value
  * @property {number} wire
@@ -97,9 +118,24 @@ export function wireValue(context, field, scalar, cast) {
   };
 }
 
-/** Suffix of the functions for a scalar. @param {Context} context @param {ScalarType} scalar */
+/** Suffix of the functions for a scalar. @param {Pick<Context, "integers">} context @param {ScalarType} scalar */
 function functionName({ integers }, scalar) {
   return integers === "safe" && scalar === ScalarType.UINT64 ? "SafeUint64" : scalars[scalar].name;
+}
+
+/** Whether protobuf-es has a JSON object in this field, where the schema has a Struct. @param {DescField} field */
+export function holdsJson(field) {
+  return field.message?.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value";
+}
+
+/** Whether protobuf-es has the value alone in this field, where the schema has a wrapper. @param {DescField} field */
+export function holdsScalar(field) {
+  return field.fieldKind === "message" && field.oneof === undefined && isWrapperDesc(field.message);
+}
+
+/** Whether a value that its enum does not have is an unknown field. @param {DescField} field */
+export function isClosed(field) {
+  return field.enum !== undefined && !field.enum.open;
 }
 
 /** @param {Context} context @param {DescField} field @param {DescMessage} message @returns {Value} */
@@ -108,8 +144,8 @@ function messageValue(context, field, message) {
   const read = codec("take", message);
   const write = codec("put", message);
   const isGroup = "delimitedEncoding" in field && field.delimitedEncoding;
-  const isStruct = message.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value";
-  const isWrapper = field.fieldKind === "message" && field.oneof === undefined && isWrapperDesc(message);
+  const isStruct = holdsJson(field);
+  const isWrapper = holdsScalar(field);
   /** @param {Printable} value */
   const toMessage = (value) =>
     isStruct

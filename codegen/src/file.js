@@ -2,14 +2,13 @@
 /** One `_codec.ts`: the codecs of every message of a `.proto` file, and of the well-known types that it uses. */
 
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
-import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { printCreate } from "./create.js";
 import { printRead } from "./decode.js";
 import { printWrite } from "./encode.js";
 import { part } from "./fields.js";
 import { codecPath, messageName } from "./names.js";
 
-/** @import { DescField, DescFile, DescMessage } from "@bufbuild/protobuf" */
+/** @import { DescFile, DescMessage } from "@bufbuild/protobuf" */
 /** @import { GeneratedFile, Printable, Schema } from "@bufbuild/protoplugin" */
 
 /**
@@ -21,7 +20,6 @@ import { codecPath, messageName } from "./names.js";
  * @property {(message: DescMessage) => Printable} type the type of a message
  * @property {(message: DescMessage) => Printable} init the type of what a message is made from
  * @property {(message: DescMessage) => Printable} create a function that makes it
- * @property {(field: DescField) => boolean} isLocal whether protobuf-es has another value than a message in this field: JSON, or a scalar
  * @property {(message: DescMessage) => string} nameOf what the names of its functions end with; those of well-known types that stand here have a \`$\`, as no other
  * @property {"all" | "safe"} integers
  * @property {(message: DescMessage) => boolean} isEncoded whether the message may carry its encoding
@@ -52,9 +50,6 @@ export function generateFile(schema, file) {
         return part`((m) => ${f.import("create", "@bufbuild/protobuf")}(${f.importSchema(message)}, m))`;
       return f.import(`create${messageName(message)}`, codecPath(message.file));
     },
-    isLocal: (field) =>
-      (field.message?.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value") ||
-      (field.fieldKind === "message" && field.oneof === undefined && isWrapperDesc(field.message)),
     integers,
     isEncoded: (message) => encoded.has(message.typeName),
     codec(verb, message) {

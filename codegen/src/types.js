@@ -29,30 +29,3 @@ export const scalars = {
   [ScalarType.SINT32]: { name: "Sint32", wire: 0, zero: "0", type: "number" },
   [ScalarType.SINT64]: { name: "Sint64", wire: 0, zero: "0n", type: "bigint" },
 };
-
-/** Names of the runtime that generated code may import. A field of such a name gets another variable. */
-export const runtimeNames = new Set([
-  "beginPacked",
-  "close",
-  "endPacked",
-  "encoded",
-  "encodedOf",
-  "enter",
-  "entryNames",
-  "fail",
-  "findGroupEnd",
-  "fromBytes",
-  "fromStruct",
-  "intoBytes",
-  "keep",
-  "keepEncoded",
-  "leave",
-  "noBytes",
-  "payElement",
-  "setEntry",
-  "skip",
-  "toBool",
-  "toBytes",
-  "toStruct",
-  "within",
-]);

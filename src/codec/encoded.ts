@@ -24,10 +24,10 @@ export function withEncoded<T extends object>(message: T, bytes: Uint8Array): T 
   return { ...message, [encoded]: bytes };
 }
 
-/** A message was read from `start` up to where the reader is, perhaps after an `earlier` part of it: their bytes in a row are its bytes. */
-export function keepEncoded(r: Reader, message: object, start: number, earlier: object | undefined): void {
+/** A message was read from `start` up to where the reader is, perhaps after an earlier part of it: their bytes in a row are its bytes. */
+export function keepEncoded(r: Reader, message: object, start: number): void {
   const part = viewOf(r, start, r.pos);
-  const before = earlier === undefined ? undefined : encodedOf(earlier);
+  const before = encodedOf(message);
   (message as { [encoded]?: Uint8Array })[encoded] = before === undefined ? part : joined(before, part);
   r.memory -= 104 + (before?.length ?? 0);
 }

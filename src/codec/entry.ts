@@ -1,7 +1,7 @@
 /** Maps and `google.protobuf.Struct`: peers choose the keys, so a key is never more than a property of its own (`__proto__` too). */
 
 /** Names of the fields of a map's entry. */
-export const entryNames: Readonly<Record<number, string>> = { 1: "key", 2: "value" };
+export const entryNames = "key value";
 
 /** Sets an entry of a map. */
 export function setEntry<V>(map: { [key: string]: V }, key: string, value: V): void {

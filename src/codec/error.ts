@@ -49,10 +49,24 @@ export function fail(code: CodecErrorCode, at?: number): never {
 
 /**
  * The error, seen from one message further out.
- * @param names - names of that message's fields by number.
+ * @param names - names of that message's fields, as {@link fieldNames} takes them.
  */
-export function within(error: unknown, tag: number, names: Readonly<Record<number, string>>): unknown {
-  const name = names[tag >>> 3];
+export function within(error: unknown, tag: number, names: string): unknown {
+  const name = fieldNames(names)[tag >>> 3];
   if (error instanceof CodecError && name !== undefined) error.path = [name, ...error.path];
   return error;
+}
+
+/**
+ * Names of fields by number. In the text each is that of the number after the one before it, unless a number stands before it.
+ * Numbers are as large as 2^29−1: an object, for an array may be filled up to there.
+ */
+export function fieldNames(text: string): { [no: number]: string } {
+  const names: { [no: number]: string } = {};
+  let no = 1;
+  for (const word of text.split(" ")) {
+    if (word > "9") names[no++] = word;
+    else no = Number(word);
+  }
+  return names;
 }

@@ -14,28 +14,27 @@ export interface UnknownField {
 /** The entry of a list, the object, and the view. */
 const unknownMemory = 176;
 
-/**
- * Takes the value behind a tag that the message does not know.
- * @param known - the message's unknown fields so far.
- * @returns them and this one.
- */
-export function readUnknown(r: Reader, tag: number, known: UnknownField[] | undefined): UnknownField[] | undefined {
+/** A message, as far as its unknown fields go. */
+interface MaybeUnknown {
+  $unknown?: UnknownField[] | undefined;
+}
+
+/** Takes the value behind a tag that the message does not know. */
+export function readUnknown(r: Reader, tag: number, message: MaybeUnknown): void {
   const start = r.pos;
   skip(r, tag);
-  if (!r.keep) return known;
-  if (--r.unknown < 0) fail("UNKNOWN_EXCEEDED", start);
-  return keep(r, tag, start, known);
+  if (r.keep && --r.unknown < 0) fail("UNKNOWN_EXCEEDED", start);
+  keep(r, tag, start, message);
 }
 
 /** Keeps what stands from `start` up to where the reader is. */
-export function keep(r: Reader, tag: number, start: number, known: UnknownField[] | undefined): UnknownField[] | undefined {
-  if (!r.keep) return known;
+export function keep(r: Reader, tag: number, start: number, message: MaybeUnknown): void {
+  if (!r.keep) return;
   r.memory -= unknownMemory;
   const view = viewOf(r, start, r.pos);
   const field = { no: tag >>> 3, wireType: tag & 7, data: r.copy ? new Uint8Array(view) : view };
-  if (known === undefined) return [field];
-  known.push(field);
-  return known;
+  if (message.$unknown === undefined) message.$unknown = [field];
+  else message.$unknown.push(field);
 }
 
 /** Goes past the value behind a tag. */

@@ -77,20 +77,17 @@ export function putContent(m: Content, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesContent = { 1: "text", 2: "data", 3: "content_type", 4: "headers" };
+const namesContent = "text data content_type headers";
 
-/** Reads a `chappe.v1.Content` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeContent(r: Reader, end: number, m?: Content): Content {
-  let body: Content["body"] | undefined;
-  let contentType: Content["contentType"] = "";
-  let headers: Content["headers"] = {};
-  let $unknown: Content["$unknown"];
-  if (m !== undefined) {
-    body = m.body;
-    contentType = m.contentType;
-    headers = m.headers;
-    $unknown = m.$unknown;
-  }
+const zeroContent = (): Content => ({
+  $typeName: "chappe.v1.Content",
+  body: undefined as never,
+  contentType: "",
+  headers: {},
+});
+
+/** Reads a `chappe.v1.Content` that ends at `end`, into `m` where that is given. */
+export function takeContent(r: Reader, end: number, m: Content = zeroContent()): Content {
   const outer = enter(r, end, 152);
   const start = r.pos;
   let tag = 0;
@@ -101,32 +98,31 @@ export function takeContent(r: Reader, end: number, m?: Content): Content {
       switch (tag) {
         // text = 1
         case 10:
-          body = { case: "text", value: readText(r) };
+          m.body = { case: "text", value: readText(r) };
           break;
         // data = 2
         case 18:
-          body = { case: "data", value: readBytes(r) };
+          m.body = { case: "data", value: readBytes(r) };
           break;
         // content_type = 3
         case 26:
-          contentType = readText(r);
+          m.contentType = readText(r);
           break;
         // headers = 4
         case 34:
-          takeContent$headers(r, readLength(r), headers);
+          takeContent$headers(r, readLength(r), m.headers);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesContent);
   }
-  const message: Content = { $typeName: "chappe.v1.Content", body: body ?? { case: undefined }, contentType, headers };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  if (r.raw) keepEncoded(r, message, start, m);
-  return message;
+  m.body ??= { case: undefined };
+  if (r.raw) keepEncoded(r, m, start);
+  return m;
 }
 
 /** Reads an entry of `chappe.v1.Content.headers`. */
@@ -218,26 +214,19 @@ export function putPublish(m: Publish, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesPublish = { 1: "room", 2: "seq", 3: "id", 4: "content", 5: "kind", 6: "target" };
+const namesPublish = "room seq id content kind target";
 
-/** Reads a `chappe.v1.Publish` that ends at `end`, into `m` where that is given (which is used up). */
-export function takePublish(r: Reader, end: number, m?: Publish): Publish {
-  let room: Publish["room"] = 0;
-  let seq: Publish["seq"] = 0n;
-  let id: Publish["id"] = noBytes;
-  let content: Publish["content"] | undefined;
-  let kind = 0 as Publish["kind"];
-  let target: Publish["target"] = noBytes;
-  let $unknown: Publish["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    seq = m.seq;
-    id = m.id;
-    content = m.content;
-    kind = m.kind;
-    target = m.target;
-    $unknown = m.$unknown;
-  }
+const zeroPublish = (): Publish => ({
+  $typeName: "chappe.v1.Publish",
+  room: 0,
+  seq: 0n,
+  id: noBytes,
+  kind: 0,
+  target: noBytes,
+});
+
+/** Reads a `chappe.v1.Publish` that ends at `end`, into `m` where that is given. */
+export function takePublish(r: Reader, end: number, m: Publish = zeroPublish()): Publish {
   const outer = enter(r, end, 104);
   let tag = 0;
   try {
@@ -247,40 +236,37 @@ export function takePublish(r: Reader, end: number, m?: Publish): Publish {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // seq = 2
         case 16:
-          seq = readSafeUint64(r);
+          m.seq = readSafeUint64(r);
           break;
         // id = 3
         case 26:
-          id = readBytes(r);
+          m.id = readBytes(r);
           break;
         // content = 4
         case 34:
-          content = takeContent(r, readLength(r), content);
+          m.content = takeContent(r, readLength(r), m.content);
           break;
         // kind = 5
         case 40:
-          kind = readInt32(r) as NonNullable<Publish["kind"]>;
+          m.kind = readInt32(r) as NonNullable<Publish["kind"]>;
           break;
         // target = 6
         case 50:
-          target = readBytes(r);
+          m.target = readBytes(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesPublish);
   }
-  const message: Publish = { $typeName: "chappe.v1.Publish", room, seq, id, kind, target };
-  if (content !== undefined) message.content = content;
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Chat`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -359,32 +345,21 @@ export function putChat(m: Chat, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesChat = { 1: "room", 2: "offset", 3: "sender", 4: "time_ms", 5: "id", 6: "content", 7: "kind", 8: "target", 9: "profile" };
+const namesChat = "room offset sender time_ms id content kind target profile";
 
-/** Reads a `chappe.v1.Chat` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeChat(r: Reader, end: number, m?: Chat): Chat {
-  let room: Chat["room"] = 0;
-  let offset: Chat["offset"] = 0n;
-  let sender: Chat["sender"] = "";
-  let timeMs: Chat["timeMs"] = 0n;
-  let id: Chat["id"] = noBytes;
-  let content: Chat["content"] | undefined;
-  let kind = 0 as Chat["kind"];
-  let target: Chat["target"] = noBytes;
-  let profile: Chat["profile"] | undefined;
-  let $unknown: Chat["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    offset = m.offset;
-    sender = m.sender;
-    timeMs = m.timeMs;
-    id = m.id;
-    content = m.content;
-    kind = m.kind;
-    target = m.target;
-    profile = m.profile;
-    $unknown = m.$unknown;
-  }
+const zeroChat = (): Chat => ({
+  $typeName: "chappe.v1.Chat",
+  room: 0,
+  offset: 0n,
+  sender: "",
+  timeMs: 0n,
+  id: noBytes,
+  kind: 0,
+  target: noBytes,
+});
+
+/** Reads a `chappe.v1.Chat` that ends at `end`, into `m` where that is given. */
+export function takeChat(r: Reader, end: number, m: Chat = zeroChat()): Chat {
   const outer = enter(r, end, 152);
   let tag = 0;
   try {
@@ -394,53 +369,49 @@ export function takeChat(r: Reader, end: number, m?: Chat): Chat {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // offset = 2
         case 16:
-          offset = readSafeUint64(r);
+          m.offset = readSafeUint64(r);
           break;
         // sender = 3
         case 26:
-          sender = readText(r);
+          m.sender = readText(r);
           break;
         // time_ms = 4
         case 32:
-          timeMs = readSafeUint64(r);
+          m.timeMs = readSafeUint64(r);
           break;
         // id = 5
         case 42:
-          id = readBytes(r);
+          m.id = readBytes(r);
           break;
         // content = 6
         case 50:
-          content = takeContent(r, readLength(r), content);
+          m.content = takeContent(r, readLength(r), m.content);
           break;
         // kind = 7
         case 56:
-          kind = readInt32(r) as NonNullable<Chat["kind"]>;
+          m.kind = readInt32(r) as NonNullable<Chat["kind"]>;
           break;
         // target = 8
         case 66:
-          target = readBytes(r);
+          m.target = readBytes(r);
           break;
         // profile = 9
         case 74:
-          profile = takeProfile(r, readLength(r), profile);
+          m.profile = takeProfile(r, readLength(r), m.profile);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesChat);
   }
-  const message: Chat = { $typeName: "chappe.v1.Chat", room, offset, sender, timeMs, id, kind, target };
-  if (content !== undefined) message.content = content;
-  if (profile !== undefined) message.profile = profile;
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Profile`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -492,20 +463,17 @@ export function putProfile(m: Profile, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesProfile = { 1: "display_name", 2: "avatar_uri", 3: "attributes" };
+const namesProfile = "display_name avatar_uri attributes";
 
-/** Reads a `chappe.v1.Profile` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeProfile(r: Reader, end: number, m?: Profile): Profile {
-  let displayName: Profile["displayName"] = "";
-  let avatarUri: Profile["avatarUri"] = "";
-  let attributes: Profile["attributes"] = {};
-  let $unknown: Profile["$unknown"];
-  if (m !== undefined) {
-    displayName = m.displayName;
-    avatarUri = m.avatarUri;
-    attributes = m.attributes;
-    $unknown = m.$unknown;
-  }
+const zeroProfile = (): Profile => ({
+  $typeName: "chappe.v1.Profile",
+  displayName: "",
+  avatarUri: "",
+  attributes: {},
+});
+
+/** Reads a `chappe.v1.Profile` that ends at `end`, into `m` where that is given. */
+export function takeProfile(r: Reader, end: number, m: Profile = zeroProfile()): Profile {
   const outer = enter(r, end, 112);
   let tag = 0;
   try {
@@ -515,27 +483,25 @@ export function takeProfile(r: Reader, end: number, m?: Profile): Profile {
       switch (tag) {
         // display_name = 1
         case 10:
-          displayName = readText(r);
+          m.displayName = readText(r);
           break;
         // avatar_uri = 2
         case 18:
-          avatarUri = readText(r);
+          m.avatarUri = readText(r);
           break;
         // attributes = 3
         case 26:
-          takeProfile$attributes(r, readLength(r), attributes);
+          takeProfile$attributes(r, readLength(r), m.attributes);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesProfile);
   }
-  const message: Profile = { $typeName: "chappe.v1.Profile", displayName, avatarUri, attributes };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** Reads an entry of `chappe.v1.Profile.attributes`. */
@@ -621,22 +587,18 @@ export function putAck(m: Ack, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesAck = { 1: "room", 2: "first_seq", 3: "offset_deltas", 4: "time_deltas" };
+const namesAck = "room first_seq offset_deltas time_deltas";
 
-/** Reads a `chappe.v1.Ack` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeAck(r: Reader, end: number, m?: Ack): Ack {
-  let room: Ack["room"] = 0;
-  let firstSeq: Ack["firstSeq"] = 0n;
-  let offsetDeltas: Ack["offsetDeltas"] = [];
-  let timeDeltas: Ack["timeDeltas"] = [];
-  let $unknown: Ack["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    firstSeq = m.firstSeq;
-    offsetDeltas = m.offsetDeltas;
-    timeDeltas = m.timeDeltas;
-    $unknown = m.$unknown;
-  }
+const zeroAck = (): Ack => ({
+  $typeName: "chappe.v1.Ack",
+  room: 0,
+  firstSeq: 0n,
+  offsetDeltas: [],
+  timeDeltas: [],
+});
+
+/** Reads a `chappe.v1.Ack` that ends at `end`, into `m` where that is given. */
+export function takeAck(r: Reader, end: number, m: Ack = zeroAck()): Ack {
   const outer = enter(r, end, 152);
   let tag = 0;
   try {
@@ -646,45 +608,43 @@ export function takeAck(r: Reader, end: number, m?: Ack): Ack {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // first_seq = 2
         case 16:
-          firstSeq = readSafeUint64(r);
+          m.firstSeq = readSafeUint64(r);
           break;
         // offset_deltas = 3
         case 24:
           payElement(r, 24);
-          offsetDeltas.push(readSafeUint64(r));
+          m.offsetDeltas.push(readSafeUint64(r));
           break;
         case 26: {
           const outer = beginPacked(r, 0, 24);
-          while (r.pos < r.end) offsetDeltas.push(readSafeUint64(r));
+          while (r.pos < r.end) m.offsetDeltas.push(readSafeUint64(r));
           endPacked(r, outer);
           break;
         }
         // time_deltas = 4
         case 32:
           payElement(r, 24);
-          timeDeltas.push(readSafeUint64(r));
+          m.timeDeltas.push(readSafeUint64(r));
           break;
         case 34: {
           const outer = beginPacked(r, 0, 24);
-          while (r.pos < r.end) timeDeltas.push(readSafeUint64(r));
+          while (r.pos < r.end) m.timeDeltas.push(readSafeUint64(r));
           endPacked(r, outer);
           break;
         }
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesAck);
   }
-  const message: Ack = { $typeName: "chappe.v1.Ack", room, firstSeq, offsetDeltas, timeDeltas };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Receipt`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -733,20 +693,17 @@ export function putReceipt(m: Receipt, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesReceipt = { 1: "room", 2: "marks", 3: "counts" };
+const namesReceipt = "room marks counts";
 
-/** Reads a `chappe.v1.Receipt` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeReceipt(r: Reader, end: number, m?: Receipt): Receipt {
-  let room: Receipt["room"] = 0;
-  let marks: Receipt["marks"] = [];
-  let counts: Receipt["counts"] = [];
-  let $unknown: Receipt["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    marks = m.marks;
-    counts = m.counts;
-    $unknown = m.$unknown;
-  }
+const zeroReceipt = (): Receipt => ({
+  $typeName: "chappe.v1.Receipt",
+  room: 0,
+  marks: [],
+  counts: [],
+});
+
+/** Reads a `chappe.v1.Receipt` that ends at `end`, into `m` where that is given. */
+export function takeReceipt(r: Reader, end: number, m: Receipt = zeroReceipt()): Receipt {
   const outer = enter(r, end, 120);
   let tag = 0;
   try {
@@ -756,29 +713,27 @@ export function takeReceipt(r: Reader, end: number, m?: Receipt): Receipt {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // marks = 2
         case 18:
           payElement(r, 0);
-          marks.push(takeReceiptMark(r, readLength(r)));
+          m.marks.push(takeReceiptMark(r, readLength(r)));
           break;
         // counts = 3
         case 26:
           payElement(r, 0);
-          counts.push(takeReceiptCount(r, readLength(r)));
+          m.counts.push(takeReceiptCount(r, readLength(r)));
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesReceipt);
   }
-  const message: Receipt = { $typeName: "chappe.v1.Receipt", room, marks, counts };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.ReceiptMark`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -827,20 +782,17 @@ export function putReceiptMark(m: ReceiptMark, b: Uint8Array, p: number): number
   return p;
 }
 
-const namesReceiptMark = { 1: "user", 2: "delivered", 3: "read" };
+const namesReceiptMark = "user delivered read";
 
-/** Reads a `chappe.v1.ReceiptMark` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeReceiptMark(r: Reader, end: number, m?: ReceiptMark): ReceiptMark {
-  let user: ReceiptMark["user"] = "";
-  let delivered: ReceiptMark["delivered"] = 0n;
-  let read_: ReceiptMark["read"] = 0n;
-  let $unknown: ReceiptMark["$unknown"];
-  if (m !== undefined) {
-    user = m.user;
-    delivered = m.delivered;
-    read_ = m.read;
-    $unknown = m.$unknown;
-  }
+const zeroReceiptMark = (): ReceiptMark => ({
+  $typeName: "chappe.v1.ReceiptMark",
+  user: "",
+  delivered: 0n,
+  read: 0n,
+});
+
+/** Reads a `chappe.v1.ReceiptMark` that ends at `end`, into `m` where that is given. */
+export function takeReceiptMark(r: Reader, end: number, m: ReceiptMark = zeroReceiptMark()): ReceiptMark {
   const outer = enter(r, end, 104);
   let tag = 0;
   try {
@@ -850,27 +802,25 @@ export function takeReceiptMark(r: Reader, end: number, m?: ReceiptMark): Receip
       switch (tag) {
         // user = 1
         case 10:
-          user = readText(r);
+          m.user = readText(r);
           break;
         // delivered = 2
         case 16:
-          delivered = readSafeUint64(r);
+          m.delivered = readSafeUint64(r);
           break;
         // read = 3
         case 24:
-          read_ = readSafeUint64(r);
+          m.read = readSafeUint64(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesReceiptMark);
   }
-  const message: ReceiptMark = { $typeName: "chappe.v1.ReceiptMark", user, delivered, read: read_ };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.ReceiptCount`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -919,20 +869,17 @@ export function putReceiptCount(m: ReceiptCount, b: Uint8Array, p: number): numb
   return p;
 }
 
-const namesReceiptCount = { 1: "offset", 2: "delivered", 3: "read" };
+const namesReceiptCount = "offset delivered read";
 
-/** Reads a `chappe.v1.ReceiptCount` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeReceiptCount(r: Reader, end: number, m?: ReceiptCount): ReceiptCount {
-  let offset: ReceiptCount["offset"] = 0n;
-  let delivered: ReceiptCount["delivered"] = 0;
-  let read_: ReceiptCount["read"] = 0;
-  let $unknown: ReceiptCount["$unknown"];
-  if (m !== undefined) {
-    offset = m.offset;
-    delivered = m.delivered;
-    read_ = m.read;
-    $unknown = m.$unknown;
-  }
+const zeroReceiptCount = (): ReceiptCount => ({
+  $typeName: "chappe.v1.ReceiptCount",
+  offset: 0n,
+  delivered: 0,
+  read: 0,
+});
+
+/** Reads a `chappe.v1.ReceiptCount` that ends at `end`, into `m` where that is given. */
+export function takeReceiptCount(r: Reader, end: number, m: ReceiptCount = zeroReceiptCount()): ReceiptCount {
   const outer = enter(r, end, 80);
   let tag = 0;
   try {
@@ -942,26 +889,24 @@ export function takeReceiptCount(r: Reader, end: number, m?: ReceiptCount): Rece
       switch (tag) {
         // offset = 1
         case 8:
-          offset = readSafeUint64(r);
+          m.offset = readSafeUint64(r);
           break;
         // delivered = 2
         case 16:
-          delivered = readUint32(r);
+          m.delivered = readUint32(r);
           break;
         // read = 3
         case 24:
-          read_ = readUint32(r);
+          m.read = readUint32(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesReceiptCount);
   }
-  const message: ReceiptCount = { $typeName: "chappe.v1.ReceiptCount", offset, delivered, read: read_ };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 

@@ -85,32 +85,23 @@ export function putErrorInfo(m: ErrorInfo, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesErrorInfo = { 1: "code", 2: "retry", 3: "retry_after_ms", 4: "scope", 5: "processed", 6: "message", 7: "room", 8: "seq", 9: "next_seq" };
+const namesErrorInfo = "code retry retry_after_ms scope processed message room seq next_seq";
 
-/** Reads a `chappe.v1.ErrorInfo` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeErrorInfo(r: Reader, end: number, m?: ErrorInfo): ErrorInfo {
-  let code = 0 as ErrorInfo["code"];
-  let retry = 0 as ErrorInfo["retry"];
-  let retryAfterMs: ErrorInfo["retryAfterMs"] = 0;
-  let scope = 0 as ErrorInfo["scope"];
-  let processed = 0 as ErrorInfo["processed"];
-  let message_: ErrorInfo["message"] = "";
-  let room: ErrorInfo["room"] = 0;
-  let seq: ErrorInfo["seq"] = 0n;
-  let nextSeq: ErrorInfo["nextSeq"] = 0n;
-  let $unknown: ErrorInfo["$unknown"];
-  if (m !== undefined) {
-    code = m.code;
-    retry = m.retry;
-    retryAfterMs = m.retryAfterMs;
-    scope = m.scope;
-    processed = m.processed;
-    message_ = m.message;
-    room = m.room;
-    seq = m.seq;
-    nextSeq = m.nextSeq;
-    $unknown = m.$unknown;
-  }
+const zeroErrorInfo = (): ErrorInfo => ({
+  $typeName: "chappe.v1.ErrorInfo",
+  code: 0,
+  retry: 0,
+  retryAfterMs: 0,
+  scope: 0,
+  processed: 0,
+  message: "",
+  room: 0,
+  seq: 0n,
+  nextSeq: 0n,
+});
+
+/** Reads a `chappe.v1.ErrorInfo` that ends at `end`, into `m` where that is given. */
+export function takeErrorInfo(r: Reader, end: number, m: ErrorInfo = zeroErrorInfo()): ErrorInfo {
   const outer = enter(r, end, 152);
   let tag = 0;
   try {
@@ -120,50 +111,48 @@ export function takeErrorInfo(r: Reader, end: number, m?: ErrorInfo): ErrorInfo 
       switch (tag) {
         // code = 1
         case 8:
-          code = readInt32(r) as NonNullable<ErrorInfo["code"]>;
+          m.code = readInt32(r) as NonNullable<ErrorInfo["code"]>;
           break;
         // retry = 2
         case 16:
-          retry = readInt32(r) as NonNullable<ErrorInfo["retry"]>;
+          m.retry = readInt32(r) as NonNullable<ErrorInfo["retry"]>;
           break;
         // retry_after_ms = 3
         case 24:
-          retryAfterMs = readUint32(r);
+          m.retryAfterMs = readUint32(r);
           break;
         // scope = 4
         case 32:
-          scope = readInt32(r) as NonNullable<ErrorInfo["scope"]>;
+          m.scope = readInt32(r) as NonNullable<ErrorInfo["scope"]>;
           break;
         // processed = 5
         case 40:
-          processed = readInt32(r) as NonNullable<ErrorInfo["processed"]>;
+          m.processed = readInt32(r) as NonNullable<ErrorInfo["processed"]>;
           break;
         // message = 6
         case 50:
-          message_ = readText(r);
+          m.message = readText(r);
           break;
         // room = 7
         case 56:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // seq = 8
         case 64:
-          seq = readSafeUint64(r);
+          m.seq = readSafeUint64(r);
           break;
         // next_seq = 9
         case 72:
-          nextSeq = readSafeUint64(r);
+          m.nextSeq = readSafeUint64(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesErrorInfo);
   }
-  const message: ErrorInfo = { $typeName: "chappe.v1.ErrorInfo", code, retry, retryAfterMs, scope, processed, message: message_, room, seq, nextSeq };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 

@@ -210,20 +210,17 @@ export function putFrame(m: Frame, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesFrame = { 1: "chat", 2: "publish", 3: "ack", 4: "batch", 5: "signal", 6: "receipt", 7: "typing", 8: "presence", 9: "ping", 10: "pong", 11: "credit", 12: "gap", 13: "error", 16: "hello", 17: "welcome", 18: "refresh", 19: "refreshed", 20: "goodbye", 21: "join", 22: "joined", 23: "leave", 24: "left", 25: "members", 26: "history", 27: "page", 28: "watch", 29: "unwatch", 14: "ref", 15: "must_understand" };
+const namesFrame = "chat publish ack batch signal receipt typing presence ping pong credit gap error ref must_understand hello welcome refresh refreshed goodbye join joined leave left members history page watch unwatch";
 
-/** Reads a `chappe.v1.Frame` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeFrame(r: Reader, end: number, m?: Frame): Frame {
-  let body: Frame["body"] | undefined;
-  let ref: Frame["ref"] = 0;
-  let mustUnderstand: Frame["mustUnderstand"] = false;
-  let $unknown: Frame["$unknown"];
-  if (m !== undefined) {
-    body = m.body;
-    ref = m.ref;
-    mustUnderstand = m.mustUnderstand;
-    $unknown = m.$unknown;
-  }
+const zeroFrame = (): Frame => ({
+  $typeName: "chappe.v1.Frame",
+  body: undefined as never,
+  ref: 0,
+  mustUnderstand: false,
+});
+
+/** Reads a `chappe.v1.Frame` that ends at `end`, into `m` where that is given. */
+export function takeFrame(r: Reader, end: number, m: Frame = zeroFrame()): Frame {
   const outer = enter(r, end, 96);
   let tag = 0;
   try {
@@ -233,131 +230,130 @@ export function takeFrame(r: Reader, end: number, m?: Frame): Frame {
       switch (tag) {
         // chat = 1
         case 10:
-          body = { case: "chat", value: takeChat(r, readLength(r), body?.case === "chat" ? body.value : undefined) };
+          m.body = { case: "chat", value: takeChat(r, readLength(r), m.body?.case === "chat" ? m.body.value : undefined) };
           break;
         // publish = 2
         case 18:
-          body = { case: "publish", value: takePublish(r, readLength(r), body?.case === "publish" ? body.value : undefined) };
+          m.body = { case: "publish", value: takePublish(r, readLength(r), m.body?.case === "publish" ? m.body.value : undefined) };
           break;
         // ack = 3
         case 26:
-          body = { case: "ack", value: takeAck(r, readLength(r), body?.case === "ack" ? body.value : undefined) };
+          m.body = { case: "ack", value: takeAck(r, readLength(r), m.body?.case === "ack" ? m.body.value : undefined) };
           break;
         // batch = 4
         case 34:
-          body = { case: "batch", value: takeBatch(r, readLength(r), body?.case === "batch" ? body.value : undefined) };
+          m.body = { case: "batch", value: takeBatch(r, readLength(r), m.body?.case === "batch" ? m.body.value : undefined) };
           break;
         // signal = 5
         case 42:
-          body = { case: "signal", value: takeSignal(r, readLength(r), body?.case === "signal" ? body.value : undefined) };
+          m.body = { case: "signal", value: takeSignal(r, readLength(r), m.body?.case === "signal" ? m.body.value : undefined) };
           break;
         // receipt = 6
         case 50:
-          body = { case: "receipt", value: takeReceipt(r, readLength(r), body?.case === "receipt" ? body.value : undefined) };
+          m.body = { case: "receipt", value: takeReceipt(r, readLength(r), m.body?.case === "receipt" ? m.body.value : undefined) };
           break;
         // typing = 7
         case 58:
-          body = { case: "typing", value: takeTyping(r, readLength(r), body?.case === "typing" ? body.value : undefined) };
+          m.body = { case: "typing", value: takeTyping(r, readLength(r), m.body?.case === "typing" ? m.body.value : undefined) };
           break;
         // presence = 8
         case 66:
-          body = { case: "presence", value: takePresence(r, readLength(r), body?.case === "presence" ? body.value : undefined) };
+          m.body = { case: "presence", value: takePresence(r, readLength(r), m.body?.case === "presence" ? m.body.value : undefined) };
           break;
         // ping = 9
         case 74:
-          body = { case: "ping", value: takePing(r, readLength(r), body?.case === "ping" ? body.value : undefined) };
+          m.body = { case: "ping", value: takePing(r, readLength(r), m.body?.case === "ping" ? m.body.value : undefined) };
           break;
         // pong = 10
         case 82:
-          body = { case: "pong", value: takePong(r, readLength(r), body?.case === "pong" ? body.value : undefined) };
+          m.body = { case: "pong", value: takePong(r, readLength(r), m.body?.case === "pong" ? m.body.value : undefined) };
           break;
         // credit = 11
         case 90:
-          body = { case: "credit", value: takeCredit(r, readLength(r), body?.case === "credit" ? body.value : undefined) };
+          m.body = { case: "credit", value: takeCredit(r, readLength(r), m.body?.case === "credit" ? m.body.value : undefined) };
           break;
         // gap = 12
         case 98:
-          body = { case: "gap", value: takeGap(r, readLength(r), body?.case === "gap" ? body.value : undefined) };
+          m.body = { case: "gap", value: takeGap(r, readLength(r), m.body?.case === "gap" ? m.body.value : undefined) };
           break;
         // error = 13
         case 106:
-          body = { case: "error", value: takeErrorInfo(r, readLength(r), body?.case === "error" ? body.value : undefined) };
+          m.body = { case: "error", value: takeErrorInfo(r, readLength(r), m.body?.case === "error" ? m.body.value : undefined) };
           break;
         // hello = 16
         case 130:
-          body = { case: "hello", value: takeHello(r, readLength(r), body?.case === "hello" ? body.value : undefined) };
+          m.body = { case: "hello", value: takeHello(r, readLength(r), m.body?.case === "hello" ? m.body.value : undefined) };
           break;
         // welcome = 17
         case 138:
-          body = { case: "welcome", value: takeWelcome(r, readLength(r), body?.case === "welcome" ? body.value : undefined) };
+          m.body = { case: "welcome", value: takeWelcome(r, readLength(r), m.body?.case === "welcome" ? m.body.value : undefined) };
           break;
         // refresh = 18
         case 146:
-          body = { case: "refresh", value: takeRefresh(r, readLength(r), body?.case === "refresh" ? body.value : undefined) };
+          m.body = { case: "refresh", value: takeRefresh(r, readLength(r), m.body?.case === "refresh" ? m.body.value : undefined) };
           break;
         // refreshed = 19
         case 154:
-          body = { case: "refreshed", value: takeRefreshed(r, readLength(r), body?.case === "refreshed" ? body.value : undefined) };
+          m.body = { case: "refreshed", value: takeRefreshed(r, readLength(r), m.body?.case === "refreshed" ? m.body.value : undefined) };
           break;
         // goodbye = 20
         case 162:
-          body = { case: "goodbye", value: takeGoodbye(r, readLength(r), body?.case === "goodbye" ? body.value : undefined) };
+          m.body = { case: "goodbye", value: takeGoodbye(r, readLength(r), m.body?.case === "goodbye" ? m.body.value : undefined) };
           break;
         // join = 21
         case 170:
-          body = { case: "join", value: takeJoin(r, readLength(r), body?.case === "join" ? body.value : undefined) };
+          m.body = { case: "join", value: takeJoin(r, readLength(r), m.body?.case === "join" ? m.body.value : undefined) };
           break;
         // joined = 22
         case 178:
-          body = { case: "joined", value: takeJoined(r, readLength(r), body?.case === "joined" ? body.value : undefined) };
+          m.body = { case: "joined", value: takeJoined(r, readLength(r), m.body?.case === "joined" ? m.body.value : undefined) };
           break;
         // leave = 23
         case 186:
-          body = { case: "leave", value: takeLeave(r, readLength(r), body?.case === "leave" ? body.value : undefined) };
+          m.body = { case: "leave", value: takeLeave(r, readLength(r), m.body?.case === "leave" ? m.body.value : undefined) };
           break;
         // left = 24
         case 194:
-          body = { case: "left", value: takeLeft(r, readLength(r), body?.case === "left" ? body.value : undefined) };
+          m.body = { case: "left", value: takeLeft(r, readLength(r), m.body?.case === "left" ? m.body.value : undefined) };
           break;
         // members = 25
         case 202:
-          body = { case: "members", value: takeMembers(r, readLength(r), body?.case === "members" ? body.value : undefined) };
+          m.body = { case: "members", value: takeMembers(r, readLength(r), m.body?.case === "members" ? m.body.value : undefined) };
           break;
         // history = 26
         case 210:
-          body = { case: "history", value: takeHistory(r, readLength(r), body?.case === "history" ? body.value : undefined) };
+          m.body = { case: "history", value: takeHistory(r, readLength(r), m.body?.case === "history" ? m.body.value : undefined) };
           break;
         // page = 27
         case 218:
-          body = { case: "page", value: takePage(r, readLength(r), body?.case === "page" ? body.value : undefined) };
+          m.body = { case: "page", value: takePage(r, readLength(r), m.body?.case === "page" ? m.body.value : undefined) };
           break;
         // watch = 28
         case 226:
-          body = { case: "watch", value: takeWatch(r, readLength(r), body?.case === "watch" ? body.value : undefined) };
+          m.body = { case: "watch", value: takeWatch(r, readLength(r), m.body?.case === "watch" ? m.body.value : undefined) };
           break;
         // unwatch = 29
         case 234:
-          body = { case: "unwatch", value: takeUnwatch(r, readLength(r), body?.case === "unwatch" ? body.value : undefined) };
+          m.body = { case: "unwatch", value: takeUnwatch(r, readLength(r), m.body?.case === "unwatch" ? m.body.value : undefined) };
           break;
         // ref = 14
         case 112:
-          ref = readUint32(r);
+          m.ref = readUint32(r);
           break;
         // must_understand = 15
         case 120:
-          mustUnderstand = readBool(r);
+          m.mustUnderstand = readBool(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesFrame);
   }
-  const message: Frame = { $typeName: "chappe.v1.Frame", body: body ?? { case: undefined }, ref, mustUnderstand };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  m.body ??= { case: undefined };
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Batch`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -396,16 +392,15 @@ export function putBatch(m: Batch, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesBatch = { 1: "frames" };
+const namesBatch = "frames";
 
-/** Reads a `chappe.v1.Batch` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeBatch(r: Reader, end: number, m?: Batch): Batch {
-  let frames: Batch["frames"] = [];
-  let $unknown: Batch["$unknown"];
-  if (m !== undefined) {
-    frames = m.frames;
-    $unknown = m.$unknown;
-  }
+const zeroBatch = (): Batch => ({
+  $typeName: "chappe.v1.Batch",
+  frames: [],
+});
+
+/** Reads a `chappe.v1.Batch` that ends at `end`, into `m` where that is given. */
+export function takeBatch(r: Reader, end: number, m: Batch = zeroBatch()): Batch {
   const outer = enter(r, end, 72);
   let tag = 0;
   try {
@@ -416,18 +411,16 @@ export function takeBatch(r: Reader, end: number, m?: Batch): Batch {
         // frames = 1
         case 10:
           payElement(r, 0);
-          frames.push(takeFrame(r, readLength(r)));
+          m.frames.push(takeFrame(r, readLength(r)));
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesBatch);
   }
-  const message: Batch = { $typeName: "chappe.v1.Batch", frames };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 

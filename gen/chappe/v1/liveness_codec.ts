@@ -45,16 +45,15 @@ export function putPing(m: Ping, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesPing = { 1: "time_ms" };
+const namesPing = "time_ms";
 
-/** Reads a `chappe.v1.Ping` that ends at `end`, into `m` where that is given (which is used up). */
-export function takePing(r: Reader, end: number, m?: Ping): Ping {
-  let timeMs: Ping["timeMs"] = 0n;
-  let $unknown: Ping["$unknown"];
-  if (m !== undefined) {
-    timeMs = m.timeMs;
-    $unknown = m.$unknown;
-  }
+const zeroPing = (): Ping => ({
+  $typeName: "chappe.v1.Ping",
+  timeMs: 0n,
+});
+
+/** Reads a `chappe.v1.Ping` that ends at `end`, into `m` where that is given. */
+export function takePing(r: Reader, end: number, m: Ping = zeroPing()): Ping {
   const outer = enter(r, end, 64);
   let tag = 0;
   try {
@@ -64,19 +63,17 @@ export function takePing(r: Reader, end: number, m?: Ping): Ping {
       switch (tag) {
         // time_ms = 1
         case 8:
-          timeMs = readSafeUint64(r);
+          m.timeMs = readSafeUint64(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesPing);
   }
-  const message: Ping = { $typeName: "chappe.v1.Ping", timeMs };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Pong`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -120,18 +117,16 @@ export function putPong(m: Pong, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesPong = { 1: "echo_ms", 2: "time_ms" };
+const namesPong = "echo_ms time_ms";
 
-/** Reads a `chappe.v1.Pong` that ends at `end`, into `m` where that is given (which is used up). */
-export function takePong(r: Reader, end: number, m?: Pong): Pong {
-  let echoMs: Pong["echoMs"] = 0n;
-  let timeMs: Pong["timeMs"] = 0n;
-  let $unknown: Pong["$unknown"];
-  if (m !== undefined) {
-    echoMs = m.echoMs;
-    timeMs = m.timeMs;
-    $unknown = m.$unknown;
-  }
+const zeroPong = (): Pong => ({
+  $typeName: "chappe.v1.Pong",
+  echoMs: 0n,
+  timeMs: 0n,
+});
+
+/** Reads a `chappe.v1.Pong` that ends at `end`, into `m` where that is given. */
+export function takePong(r: Reader, end: number, m: Pong = zeroPong()): Pong {
   const outer = enter(r, end, 96);
   let tag = 0;
   try {
@@ -141,22 +136,20 @@ export function takePong(r: Reader, end: number, m?: Pong): Pong {
       switch (tag) {
         // echo_ms = 1
         case 8:
-          echoMs = readSafeUint64(r);
+          m.echoMs = readSafeUint64(r);
           break;
         // time_ms = 2
         case 16:
-          timeMs = readSafeUint64(r);
+          m.timeMs = readSafeUint64(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesPong);
   }
-  const message: Pong = { $typeName: "chappe.v1.Pong", echoMs, timeMs };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 

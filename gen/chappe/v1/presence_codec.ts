@@ -50,18 +50,16 @@ export function putPresence(m: Presence, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesPresence = { 1: "marks", 2: "snapshot" };
+const namesPresence = "marks snapshot";
 
-/** Reads a `chappe.v1.Presence` that ends at `end`, into `m` where that is given (which is used up). */
-export function takePresence(r: Reader, end: number, m?: Presence): Presence {
-  let marks: Presence["marks"] = [];
-  let snapshot: Presence["snapshot"] = false;
-  let $unknown: Presence["$unknown"];
-  if (m !== undefined) {
-    marks = m.marks;
-    snapshot = m.snapshot;
-    $unknown = m.$unknown;
-  }
+const zeroPresence = (): Presence => ({
+  $typeName: "chappe.v1.Presence",
+  marks: [],
+  snapshot: false,
+});
+
+/** Reads a `chappe.v1.Presence` that ends at `end`, into `m` where that is given. */
+export function takePresence(r: Reader, end: number, m: Presence = zeroPresence()): Presence {
   const outer = enter(r, end, 80);
   let tag = 0;
   try {
@@ -72,23 +70,21 @@ export function takePresence(r: Reader, end: number, m?: Presence): Presence {
         // marks = 1
         case 10:
           payElement(r, 0);
-          marks.push(takePresenceMark(r, readLength(r)));
+          m.marks.push(takePresenceMark(r, readLength(r)));
           break;
         // snapshot = 2
         case 16:
-          snapshot = readBool(r);
+          m.snapshot = readBool(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesPresence);
   }
-  const message: Presence = { $typeName: "chappe.v1.Presence", marks, snapshot };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.PresenceMark`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -152,26 +148,20 @@ export function putPresenceMark(m: PresenceMark, b: Uint8Array, p: number): numb
   return p;
 }
 
-const namesPresenceMark = { 1: "user", 2: "state", 3: "activity", 4: "status_text", 5: "last_seen_ms", 6: "devices" };
+const namesPresenceMark = "user state activity status_text last_seen_ms devices";
 
-/** Reads a `chappe.v1.PresenceMark` that ends at `end`, into `m` where that is given (which is used up). */
-export function takePresenceMark(r: Reader, end: number, m?: PresenceMark): PresenceMark {
-  let user: PresenceMark["user"] = "";
-  let state = 0 as PresenceMark["state"];
-  let activity: PresenceMark["activity"] = "";
-  let statusText: PresenceMark["statusText"] = "";
-  let lastSeenMs: PresenceMark["lastSeenMs"] = 0n;
-  let devices: PresenceMark["devices"] = 0;
-  let $unknown: PresenceMark["$unknown"];
-  if (m !== undefined) {
-    user = m.user;
-    state = m.state;
-    activity = m.activity;
-    statusText = m.statusText;
-    lastSeenMs = m.lastSeenMs;
-    devices = m.devices;
-    $unknown = m.$unknown;
-  }
+const zeroPresenceMark = (): PresenceMark => ({
+  $typeName: "chappe.v1.PresenceMark",
+  user: "",
+  state: 0,
+  activity: "",
+  statusText: "",
+  lastSeenMs: 0n,
+  devices: 0,
+});
+
+/** Reads a `chappe.v1.PresenceMark` that ends at `end`, into `m` where that is given. */
+export function takePresenceMark(r: Reader, end: number, m: PresenceMark = zeroPresenceMark()): PresenceMark {
   const outer = enter(r, end, 104);
   let tag = 0;
   try {
@@ -181,39 +171,37 @@ export function takePresenceMark(r: Reader, end: number, m?: PresenceMark): Pres
       switch (tag) {
         // user = 1
         case 10:
-          user = readText(r);
+          m.user = readText(r);
           break;
         // state = 2
         case 16:
-          state = readInt32(r) as NonNullable<PresenceMark["state"]>;
+          m.state = readInt32(r) as NonNullable<PresenceMark["state"]>;
           break;
         // activity = 3
         case 26:
-          activity = readText(r);
+          m.activity = readText(r);
           break;
         // status_text = 4
         case 34:
-          statusText = readText(r);
+          m.statusText = readText(r);
           break;
         // last_seen_ms = 5
         case 40:
-          lastSeenMs = readSafeUint64(r);
+          m.lastSeenMs = readSafeUint64(r);
           break;
         // devices = 6
         case 48:
-          devices = readUint32(r);
+          m.devices = readUint32(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesPresenceMark);
   }
-  const message: PresenceMark = { $typeName: "chappe.v1.PresenceMark", user, state, activity, statusText, lastSeenMs, devices };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Watch`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -252,16 +240,15 @@ export function putWatch(m: Watch, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesWatch = { 1: "users" };
+const namesWatch = "users";
 
-/** Reads a `chappe.v1.Watch` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeWatch(r: Reader, end: number, m?: Watch): Watch {
-  let users: Watch["users"] = [];
-  let $unknown: Watch["$unknown"];
-  if (m !== undefined) {
-    users = m.users;
-    $unknown = m.$unknown;
-  }
+const zeroWatch = (): Watch => ({
+  $typeName: "chappe.v1.Watch",
+  users: [],
+});
+
+/** Reads a `chappe.v1.Watch` that ends at `end`, into `m` where that is given. */
+export function takeWatch(r: Reader, end: number, m: Watch = zeroWatch()): Watch {
   const outer = enter(r, end, 72);
   let tag = 0;
   try {
@@ -272,19 +259,17 @@ export function takeWatch(r: Reader, end: number, m?: Watch): Watch {
         // users = 1
         case 10:
           payElement(r, 0);
-          users.push(readText(r));
+          m.users.push(readText(r));
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesWatch);
   }
-  const message: Watch = { $typeName: "chappe.v1.Watch", users };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Unwatch`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -323,16 +308,15 @@ export function putUnwatch(m: Unwatch, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesUnwatch = { 1: "users" };
+const namesUnwatch = "users";
 
-/** Reads a `chappe.v1.Unwatch` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeUnwatch(r: Reader, end: number, m?: Unwatch): Unwatch {
-  let users: Unwatch["users"] = [];
-  let $unknown: Unwatch["$unknown"];
-  if (m !== undefined) {
-    users = m.users;
-    $unknown = m.$unknown;
-  }
+const zeroUnwatch = (): Unwatch => ({
+  $typeName: "chappe.v1.Unwatch",
+  users: [],
+});
+
+/** Reads a `chappe.v1.Unwatch` that ends at `end`, into `m` where that is given. */
+export function takeUnwatch(r: Reader, end: number, m: Unwatch = zeroUnwatch()): Unwatch {
   const outer = enter(r, end, 72);
   let tag = 0;
   try {
@@ -343,18 +327,16 @@ export function takeUnwatch(r: Reader, end: number, m?: Unwatch): Unwatch {
         // users = 1
         case 10:
           payElement(r, 0);
-          users.push(readText(r));
+          m.users.push(readText(r));
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesUnwatch);
   }
-  const message: Unwatch = { $typeName: "chappe.v1.Unwatch", users };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 

@@ -51,18 +51,16 @@ export function putPosition(m: Position, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesPosition = { 1: "epoch", 2: "offset" };
+const namesPosition = "epoch offset";
 
-/** Reads a `chappe.v1.Position` that ends at `end`, into `m` where that is given (which is used up). */
-export function takePosition(r: Reader, end: number, m?: Position): Position {
-  let epoch: Position["epoch"] = 0n;
-  let offset: Position["offset"] = 0n;
-  let $unknown: Position["$unknown"];
-  if (m !== undefined) {
-    epoch = m.epoch;
-    offset = m.offset;
-    $unknown = m.$unknown;
-  }
+const zeroPosition = (): Position => ({
+  $typeName: "chappe.v1.Position",
+  epoch: 0n,
+  offset: 0n,
+});
+
+/** Reads a `chappe.v1.Position` that ends at `end`, into `m` where that is given. */
+export function takePosition(r: Reader, end: number, m: Position = zeroPosition()): Position {
   const outer = enter(r, end, 96);
   let tag = 0;
   try {
@@ -72,23 +70,21 @@ export function takePosition(r: Reader, end: number, m?: Position): Position {
       switch (tag) {
         // epoch = 1
         case 8:
-          epoch = readSafeUint64(r);
+          m.epoch = readSafeUint64(r);
           break;
         // offset = 2
         case 16:
-          offset = readSafeUint64(r);
+          m.offset = readSafeUint64(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesPosition);
   }
-  const message: Position = { $typeName: "chappe.v1.Position", epoch, offset };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Join`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -147,24 +143,18 @@ export function putJoin(m: Join, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesJoin = { 1: "name", 2: "position", 3: "tail", 4: "max_catchup", 5: "publish_only" };
+const namesJoin = "name position tail max_catchup publish_only";
 
-/** Reads a `chappe.v1.Join` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeJoin(r: Reader, end: number, m?: Join): Join {
-  let name: Join["name"] = "";
-  let position: Join["position"] | undefined;
-  let tail: Join["tail"] = 0;
-  let maxCatchup: Join["maxCatchup"] = 0;
-  let publishOnly: Join["publishOnly"] = false;
-  let $unknown: Join["$unknown"];
-  if (m !== undefined) {
-    name = m.name;
-    position = m.position;
-    tail = m.tail;
-    maxCatchup = m.maxCatchup;
-    publishOnly = m.publishOnly;
-    $unknown = m.$unknown;
-  }
+const zeroJoin = (): Join => ({
+  $typeName: "chappe.v1.Join",
+  name: "",
+  tail: 0,
+  maxCatchup: 0,
+  publishOnly: false,
+});
+
+/** Reads a `chappe.v1.Join` that ends at `end`, into `m` where that is given. */
+export function takeJoin(r: Reader, end: number, m: Join = zeroJoin()): Join {
   const outer = enter(r, end, 72);
   let tag = 0;
   try {
@@ -174,36 +164,33 @@ export function takeJoin(r: Reader, end: number, m?: Join): Join {
       switch (tag) {
         // name = 1
         case 10:
-          name = readText(r);
+          m.name = readText(r);
           break;
         // position = 2
         case 18:
-          position = takePosition(r, readLength(r), position);
+          m.position = takePosition(r, readLength(r), m.position);
           break;
         // tail = 3
         case 24:
-          tail = readUint32(r);
+          m.tail = readUint32(r);
           break;
         // max_catchup = 4
         case 32:
-          maxCatchup = readUint32(r);
+          m.maxCatchup = readUint32(r);
           break;
         // publish_only = 5
         case 40:
-          publishOnly = readBool(r);
+          m.publishOnly = readBool(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesJoin);
   }
-  const message: Join = { $typeName: "chappe.v1.Join", name, tail, maxCatchup, publishOnly };
-  if (position !== undefined) message.position = position;
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Joined`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -319,46 +306,30 @@ export function putJoined(m: Joined, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesJoined = { 1: "name", 2: "room", 3: "verdict", 4: "epoch", 5: "start", 6: "head", 7: "first_retained", 8: "next_seq", 9: "durability", 10: "rights", 11: "receipts", 12: "roster", 13: "members", 14: "read", 15: "count", 16: "marks" };
+const namesJoined = "name room verdict epoch start head first_retained next_seq durability rights receipts roster members read count marks";
 
-/** Reads a `chappe.v1.Joined` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeJoined(r: Reader, end: number, m?: Joined): Joined {
-  let name: Joined["name"] = "";
-  let room: Joined["room"] = 0;
-  let verdict = 0 as Joined["verdict"];
-  let epoch: Joined["epoch"] = 0n;
-  let start_: Joined["start"] = 0n;
-  let head: Joined["head"] = 0n;
-  let firstRetained: Joined["firstRetained"] = 0n;
-  let nextSeq: Joined["nextSeq"] = 0n;
-  let durability = 0 as Joined["durability"];
-  let rights: Joined["rights"] = [];
-  let receipts = 0 as Joined["receipts"];
-  let roster = 0 as Joined["roster"];
-  let members: Joined["members"] = [];
-  let read_: Joined["read"] = 0n;
-  let count: Joined["count"] = 0;
-  let marks: Joined["marks"] = [];
-  let $unknown: Joined["$unknown"];
-  if (m !== undefined) {
-    name = m.name;
-    room = m.room;
-    verdict = m.verdict;
-    epoch = m.epoch;
-    start_ = m.start;
-    head = m.head;
-    firstRetained = m.firstRetained;
-    nextSeq = m.nextSeq;
-    durability = m.durability;
-    rights = m.rights;
-    receipts = m.receipts;
-    roster = m.roster;
-    members = m.members;
-    read_ = m.read;
-    count = m.count;
-    marks = m.marks;
-    $unknown = m.$unknown;
-  }
+const zeroJoined = (): Joined => ({
+  $typeName: "chappe.v1.Joined",
+  name: "",
+  room: 0,
+  verdict: 0,
+  epoch: 0n,
+  start: 0n,
+  head: 0n,
+  firstRetained: 0n,
+  nextSeq: 0n,
+  durability: 0,
+  rights: [],
+  receipts: 0,
+  roster: 0,
+  members: [],
+  read: 0n,
+  count: 0,
+  marks: [],
+});
+
+/** Reads a `chappe.v1.Joined` that ends at `end`, into `m` where that is given. */
+export function takeJoined(r: Reader, end: number, m: Joined = zeroJoined()): Joined {
   const outer = enter(r, end, 400);
   let tag = 0;
   try {
@@ -368,88 +339,86 @@ export function takeJoined(r: Reader, end: number, m?: Joined): Joined {
       switch (tag) {
         // name = 1
         case 10:
-          name = readText(r);
+          m.name = readText(r);
           break;
         // room = 2
         case 16:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // verdict = 3
         case 24:
-          verdict = readInt32(r) as NonNullable<Joined["verdict"]>;
+          m.verdict = readInt32(r) as NonNullable<Joined["verdict"]>;
           break;
         // epoch = 4
         case 32:
-          epoch = readSafeUint64(r);
+          m.epoch = readSafeUint64(r);
           break;
         // start = 5
         case 40:
-          start_ = readSafeUint64(r);
+          m.start = readSafeUint64(r);
           break;
         // head = 6
         case 48:
-          head = readSafeUint64(r);
+          m.head = readSafeUint64(r);
           break;
         // first_retained = 7
         case 56:
-          firstRetained = readSafeUint64(r);
+          m.firstRetained = readSafeUint64(r);
           break;
         // next_seq = 8
         case 64:
-          nextSeq = readSafeUint64(r);
+          m.nextSeq = readSafeUint64(r);
           break;
         // durability = 9
         case 72:
-          durability = readInt32(r) as NonNullable<Joined["durability"]>;
+          m.durability = readInt32(r) as NonNullable<Joined["durability"]>;
           break;
         // rights = 10
         case 80:
           payElement(r, 0);
-          rights.push(readInt32(r) as Joined["rights"][number]);
+          m.rights.push(readInt32(r) as Joined["rights"][number]);
           break;
         case 82: {
           const outer = beginPacked(r, 0, 0);
-          while (r.pos < r.end) rights.push(readInt32(r) as Joined["rights"][number]);
+          while (r.pos < r.end) m.rights.push(readInt32(r) as Joined["rights"][number]);
           endPacked(r, outer);
           break;
         }
         // receipts = 11
         case 88:
-          receipts = readInt32(r) as NonNullable<Joined["receipts"]>;
+          m.receipts = readInt32(r) as NonNullable<Joined["receipts"]>;
           break;
         // roster = 12
         case 96:
-          roster = readInt32(r) as NonNullable<Joined["roster"]>;
+          m.roster = readInt32(r) as NonNullable<Joined["roster"]>;
           break;
         // members = 13
         case 106:
           payElement(r, 0);
-          members.push(takeMember(r, readLength(r)));
+          m.members.push(takeMember(r, readLength(r)));
           break;
         // read = 14
         case 112:
-          read_ = readSafeUint64(r);
+          m.read = readSafeUint64(r);
           break;
         // count = 15
         case 120:
-          count = readUint32(r);
+          m.count = readUint32(r);
           break;
         // marks = 16
         case 130:
           payElement(r, 0);
-          marks.push(takeReceiptMark(r, readLength(r)));
+          m.marks.push(takeReceiptMark(r, readLength(r)));
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesJoined);
   }
-  const message: Joined = { $typeName: "chappe.v1.Joined", name, room, verdict, epoch, start: start_, head, firstRetained, nextSeq, durability, rights, receipts, roster, members, read: read_, count, marks };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Leave`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -488,16 +457,15 @@ export function putLeave(m: Leave, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesLeave = { 1: "room" };
+const namesLeave = "room";
 
-/** Reads a `chappe.v1.Leave` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeLeave(r: Reader, end: number, m?: Leave): Leave {
-  let room: Leave["room"] = 0;
-  let $unknown: Leave["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    $unknown = m.$unknown;
-  }
+const zeroLeave = (): Leave => ({
+  $typeName: "chappe.v1.Leave",
+  room: 0,
+});
+
+/** Reads a `chappe.v1.Leave` that ends at `end`, into `m` where that is given. */
+export function takeLeave(r: Reader, end: number, m: Leave = zeroLeave()): Leave {
   const outer = enter(r, end, 40);
   let tag = 0;
   try {
@@ -507,19 +475,17 @@ export function takeLeave(r: Reader, end: number, m?: Leave): Leave {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesLeave);
   }
-  const message: Leave = { $typeName: "chappe.v1.Leave", room };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Left`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -563,18 +529,16 @@ export function putLeft(m: Left, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesLeft = { 1: "room", 2: "code" };
+const namesLeft = "room code";
 
-/** Reads a `chappe.v1.Left` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeLeft(r: Reader, end: number, m?: Left): Left {
-  let room: Left["room"] = 0;
-  let code = 0 as Left["code"];
-  let $unknown: Left["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    code = m.code;
-    $unknown = m.$unknown;
-  }
+const zeroLeft = (): Left => ({
+  $typeName: "chappe.v1.Left",
+  room: 0,
+  code: 0,
+});
+
+/** Reads a `chappe.v1.Left` that ends at `end`, into `m` where that is given. */
+export function takeLeft(r: Reader, end: number, m: Left = zeroLeft()): Left {
   const outer = enter(r, end, 48);
   let tag = 0;
   try {
@@ -584,23 +548,21 @@ export function takeLeft(r: Reader, end: number, m?: Left): Left {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // code = 2
         case 16:
-          code = readInt32(r) as NonNullable<Left["code"]>;
+          m.code = readInt32(r) as NonNullable<Left["code"]>;
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesLeft);
   }
-  const message: Left = { $typeName: "chappe.v1.Left", room, code };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Member`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -644,18 +606,15 @@ export function putMember(m: Member, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesMember = { 1: "user", 2: "profile" };
+const namesMember = "user profile";
 
-/** Reads a `chappe.v1.Member` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeMember(r: Reader, end: number, m?: Member): Member {
-  let user: Member["user"] = "";
-  let profile: Member["profile"] | undefined;
-  let $unknown: Member["$unknown"];
-  if (m !== undefined) {
-    user = m.user;
-    profile = m.profile;
-    $unknown = m.$unknown;
-  }
+const zeroMember = (): Member => ({
+  $typeName: "chappe.v1.Member",
+  user: "",
+});
+
+/** Reads a `chappe.v1.Member` that ends at `end`, into `m` where that is given. */
+export function takeMember(r: Reader, end: number, m: Member = zeroMember()): Member {
   const outer = enter(r, end, 48);
   let tag = 0;
   try {
@@ -665,24 +624,21 @@ export function takeMember(r: Reader, end: number, m?: Member): Member {
       switch (tag) {
         // user = 1
         case 10:
-          user = readText(r);
+          m.user = readText(r);
           break;
         // profile = 2
         case 18:
-          profile = takeProfile(r, readLength(r), profile);
+          m.profile = takeProfile(r, readLength(r), m.profile);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesMember);
   }
-  const message: Member = { $typeName: "chappe.v1.Member", user };
-  if (profile !== undefined) message.profile = profile;
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Members`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -736,22 +692,18 @@ export function putMembers(m: Members, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesMembers = { 1: "room", 2: "count", 3: "entered", 4: "exited" };
+const namesMembers = "room count entered exited";
 
-/** Reads a `chappe.v1.Members` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeMembers(r: Reader, end: number, m?: Members): Members {
-  let room: Members["room"] = 0;
-  let count: Members["count"] = 0;
-  let entered: Members["entered"] = [];
-  let exited: Members["exited"] = [];
-  let $unknown: Members["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    count = m.count;
-    entered = m.entered;
-    exited = m.exited;
-    $unknown = m.$unknown;
-  }
+const zeroMembers = (): Members => ({
+  $typeName: "chappe.v1.Members",
+  room: 0,
+  count: 0,
+  entered: [],
+  exited: [],
+});
+
+/** Reads a `chappe.v1.Members` that ends at `end`, into `m` where that is given. */
+export function takeMembers(r: Reader, end: number, m: Members = zeroMembers()): Members {
   const outer = enter(r, end, 128);
   let tag = 0;
   try {
@@ -761,33 +713,31 @@ export function takeMembers(r: Reader, end: number, m?: Members): Members {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // count = 2
         case 16:
-          count = readUint32(r);
+          m.count = readUint32(r);
           break;
         // entered = 3
         case 26:
           payElement(r, 0);
-          entered.push(takeMember(r, readLength(r)));
+          m.entered.push(takeMember(r, readLength(r)));
           break;
         // exited = 4
         case 34:
           payElement(r, 0);
-          exited.push(readText(r));
+          m.exited.push(readText(r));
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesMembers);
   }
-  const message: Members = { $typeName: "chappe.v1.Members", room, count, entered, exited };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Gap`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -841,22 +791,18 @@ export function putGap(m: Gap, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesGap = { 1: "room", 2: "first", 3: "last", 4: "reason" };
+const namesGap = "room first last reason";
 
-/** Reads a `chappe.v1.Gap` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeGap(r: Reader, end: number, m?: Gap): Gap {
-  let room: Gap["room"] = 0;
-  let first: Gap["first"] = 0n;
-  let last: Gap["last"] = 0n;
-  let reason = 0 as Gap["reason"];
-  let $unknown: Gap["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    first = m.first;
-    last = m.last;
-    reason = m.reason;
-    $unknown = m.$unknown;
-  }
+const zeroGap = (): Gap => ({
+  $typeName: "chappe.v1.Gap",
+  room: 0,
+  first: 0n,
+  last: 0n,
+  reason: 0,
+});
+
+/** Reads a `chappe.v1.Gap` that ends at `end`, into `m` where that is given. */
+export function takeGap(r: Reader, end: number, m: Gap = zeroGap()): Gap {
   const outer = enter(r, end, 112);
   let tag = 0;
   try {
@@ -866,31 +812,29 @@ export function takeGap(r: Reader, end: number, m?: Gap): Gap {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // first = 2
         case 16:
-          first = readSafeUint64(r);
+          m.first = readSafeUint64(r);
           break;
         // last = 3
         case 24:
-          last = readSafeUint64(r);
+          m.last = readSafeUint64(r);
           break;
         // reason = 4
         case 32:
-          reason = readInt32(r) as NonNullable<Gap["reason"]>;
+          m.reason = readInt32(r) as NonNullable<Gap["reason"]>;
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesGap);
   }
-  const message: Gap = { $typeName: "chappe.v1.Gap", room, first, last, reason };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.History`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -961,22 +905,18 @@ export function putHistory(m: History, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesHistory = { 1: "room", 2: "epoch", 3: "before", 4: "after", 5: "limit" };
+const namesHistory = "room epoch before after limit";
 
-/** Reads a `chappe.v1.History` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeHistory(r: Reader, end: number, m?: History): History {
-  let room: History["room"] = 0;
-  let epoch: History["epoch"] = 0n;
-  let anchor: History["anchor"] | undefined;
-  let limit: History["limit"] = 0;
-  let $unknown: History["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    epoch = m.epoch;
-    anchor = m.anchor;
-    limit = m.limit;
-    $unknown = m.$unknown;
-  }
+const zeroHistory = (): History => ({
+  $typeName: "chappe.v1.History",
+  room: 0,
+  epoch: 0n,
+  anchor: undefined as never,
+  limit: 0,
+});
+
+/** Reads a `chappe.v1.History` that ends at `end`, into `m` where that is given. */
+export function takeHistory(r: Reader, end: number, m: History = zeroHistory()): History {
   const outer = enter(r, end, 128);
   let tag = 0;
   try {
@@ -986,35 +926,34 @@ export function takeHistory(r: Reader, end: number, m?: History): History {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // epoch = 2
         case 16:
-          epoch = readSafeUint64(r);
+          m.epoch = readSafeUint64(r);
           break;
         // before = 3
         case 24:
-          anchor = { case: "before", value: readSafeUint64(r) };
+          m.anchor = { case: "before", value: readSafeUint64(r) };
           break;
         // after = 4
         case 32:
-          anchor = { case: "after", value: readSafeUint64(r) };
+          m.anchor = { case: "after", value: readSafeUint64(r) };
           break;
         // limit = 5
         case 40:
-          limit = readUint32(r);
+          m.limit = readUint32(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesHistory);
   }
-  const message: History = { $typeName: "chappe.v1.History", room, epoch, anchor: anchor ?? { case: undefined }, limit };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  m.anchor ??= { case: undefined };
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Page`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -1073,24 +1012,19 @@ export function putPage(m: Page, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesPage = { 1: "room", 2: "epoch", 3: "entries", 4: "first_retained", 5: "head" };
+const namesPage = "room epoch entries first_retained head";
 
-/** Reads a `chappe.v1.Page` that ends at `end`, into `m` where that is given (which is used up). */
-export function takePage(r: Reader, end: number, m?: Page): Page {
-  let room: Page["room"] = 0;
-  let epoch: Page["epoch"] = 0n;
-  let entries: Page["entries"] = [];
-  let firstRetained: Page["firstRetained"] = 0n;
-  let head: Page["head"] = 0n;
-  let $unknown: Page["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    epoch = m.epoch;
-    entries = m.entries;
-    firstRetained = m.firstRetained;
-    head = m.head;
-    $unknown = m.$unknown;
-  }
+const zeroPage = (): Page => ({
+  $typeName: "chappe.v1.Page",
+  room: 0,
+  epoch: 0n,
+  entries: [],
+  firstRetained: 0n,
+  head: 0n,
+});
+
+/** Reads a `chappe.v1.Page` that ends at `end`, into `m` where that is given. */
+export function takePage(r: Reader, end: number, m: Page = zeroPage()): Page {
   const outer = enter(r, end, 176);
   let tag = 0;
   try {
@@ -1100,35 +1034,33 @@ export function takePage(r: Reader, end: number, m?: Page): Page {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // epoch = 2
         case 16:
-          epoch = readSafeUint64(r);
+          m.epoch = readSafeUint64(r);
           break;
         // entries = 3
         case 26:
           payElement(r, 0);
-          entries.push(takeChat(r, readLength(r)));
+          m.entries.push(takeChat(r, readLength(r)));
           break;
         // first_retained = 4
         case 32:
-          firstRetained = readSafeUint64(r);
+          m.firstRetained = readSafeUint64(r);
           break;
         // head = 5
         case 40:
-          head = readSafeUint64(r);
+          m.head = readSafeUint64(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesPage);
   }
-  const message: Page = { $typeName: "chappe.v1.Page", room, epoch, entries, firstRetained, head };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 

@@ -76,28 +76,21 @@ export function putHello(m: Hello, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesHello = { 1: "major", 2: "session", 3: "attempt", 4: "token", 5: "features", 6: "credit_bytes", 7: "agent" };
+const namesHello = "major session attempt token features credit_bytes agent";
 
-/** Reads a `chappe.v1.Hello` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeHello(r: Reader, end: number, m?: Hello): Hello {
-  let major: Hello["major"] = 0;
-  let session: Hello["session"] = noBytes;
-  let attempt: Hello["attempt"] = 0n;
-  let token: Hello["token"] = "";
-  let features: Hello["features"] = [];
-  let creditBytes: Hello["creditBytes"] = 0n;
-  let agent: Hello["agent"] = "";
-  let $unknown: Hello["$unknown"];
-  if (m !== undefined) {
-    major = m.major;
-    session = m.session;
-    attempt = m.attempt;
-    token = m.token;
-    features = m.features;
-    creditBytes = m.creditBytes;
-    agent = m.agent;
-    $unknown = m.$unknown;
-  }
+const zeroHello = (): Hello => ({
+  $typeName: "chappe.v1.Hello",
+  major: 0,
+  session: noBytes,
+  attempt: 0n,
+  token: "",
+  features: [],
+  creditBytes: 0n,
+  agent: "",
+});
+
+/** Reads a `chappe.v1.Hello` that ends at `end`, into `m` where that is given. */
+export function takeHello(r: Reader, end: number, m: Hello = zeroHello()): Hello {
   const outer = enter(r, end, 168);
   let tag = 0;
   try {
@@ -107,44 +100,42 @@ export function takeHello(r: Reader, end: number, m?: Hello): Hello {
       switch (tag) {
         // major = 1
         case 8:
-          major = readUint32(r);
+          m.major = readUint32(r);
           break;
         // session = 2
         case 18:
-          session = readBytes(r);
+          m.session = readBytes(r);
           break;
         // attempt = 3
         case 24:
-          attempt = readSafeUint64(r);
+          m.attempt = readSafeUint64(r);
           break;
         // token = 4
         case 34:
-          token = readText(r);
+          m.token = readText(r);
           break;
         // features = 5
         case 42:
           payElement(r, 0);
-          features.push(readText(r));
+          m.features.push(readText(r));
           break;
         // credit_bytes = 6
         case 48:
-          creditBytes = readSafeUint64(r);
+          m.creditBytes = readSafeUint64(r);
           break;
         // agent = 7
         case 58:
-          agent = readText(r);
+          m.agent = readText(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesHello);
   }
-  const message: Hello = { $typeName: "chappe.v1.Hello", major, session, attempt, token, features, creditBytes, agent };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Welcome`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -218,30 +209,20 @@ export function putWelcome(m: Welcome, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesWelcome = { 1: "user", 2: "profile", 3: "expires_in_ms", 4: "ping_ms", 5: "dead_ms", 6: "limits", 7: "features", 8: "time_ms" };
+const namesWelcome = "user profile expires_in_ms ping_ms dead_ms limits features time_ms";
 
-/** Reads a `chappe.v1.Welcome` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeWelcome(r: Reader, end: number, m?: Welcome): Welcome {
-  let user: Welcome["user"] = "";
-  let profile: Welcome["profile"] | undefined;
-  let expiresInMs: Welcome["expiresInMs"] = 0;
-  let pingMs: Welcome["pingMs"] = 0;
-  let deadMs: Welcome["deadMs"] = 0;
-  let limits: Welcome["limits"] | undefined;
-  let features: Welcome["features"] = [];
-  let timeMs: Welcome["timeMs"] = 0n;
-  let $unknown: Welcome["$unknown"];
-  if (m !== undefined) {
-    user = m.user;
-    profile = m.profile;
-    expiresInMs = m.expiresInMs;
-    pingMs = m.pingMs;
-    deadMs = m.deadMs;
-    limits = m.limits;
-    features = m.features;
-    timeMs = m.timeMs;
-    $unknown = m.$unknown;
-  }
+const zeroWelcome = (): Welcome => ({
+  $typeName: "chappe.v1.Welcome",
+  user: "",
+  expiresInMs: 0,
+  pingMs: 0,
+  deadMs: 0,
+  features: [],
+  timeMs: 0n,
+});
+
+/** Reads a `chappe.v1.Welcome` that ends at `end`, into `m` where that is given. */
+export function takeWelcome(r: Reader, end: number, m: Welcome = zeroWelcome()): Welcome {
   const outer = enter(r, end, 152);
   let tag = 0;
   try {
@@ -251,50 +232,46 @@ export function takeWelcome(r: Reader, end: number, m?: Welcome): Welcome {
       switch (tag) {
         // user = 1
         case 10:
-          user = readText(r);
+          m.user = readText(r);
           break;
         // profile = 2
         case 18:
-          profile = takeProfile(r, readLength(r), profile);
+          m.profile = takeProfile(r, readLength(r), m.profile);
           break;
         // expires_in_ms = 3
         case 24:
-          expiresInMs = readUint32(r);
+          m.expiresInMs = readUint32(r);
           break;
         // ping_ms = 4
         case 32:
-          pingMs = readUint32(r);
+          m.pingMs = readUint32(r);
           break;
         // dead_ms = 5
         case 40:
-          deadMs = readUint32(r);
+          m.deadMs = readUint32(r);
           break;
         // limits = 6
         case 50:
-          limits = takeLimits(r, readLength(r), limits);
+          m.limits = takeLimits(r, readLength(r), m.limits);
           break;
         // features = 7
         case 58:
           payElement(r, 0);
-          features.push(readText(r));
+          m.features.push(readText(r));
           break;
         // time_ms = 8
         case 64:
-          timeMs = readSafeUint64(r);
+          m.timeMs = readSafeUint64(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesWelcome);
   }
-  const message: Welcome = { $typeName: "chappe.v1.Welcome", user, expiresInMs, pingMs, deadMs, features, timeMs };
-  if (profile !== undefined) message.profile = profile;
-  if (limits !== undefined) message.limits = limits;
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Limits`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -388,38 +365,26 @@ export function putLimits(m: Limits, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesLimits = { 1: "frame_bytes", 2: "content_bytes", 3: "window_messages", 4: "window_bytes", 5: "batch_frames", 6: "open_requests", 7: "rooms", 8: "watched_users", 9: "page_entries", 10: "dedup_window_s", 11: "typing_interval_ms", 12: "presence_ttl_ms" };
+const namesLimits = "frame_bytes content_bytes window_messages window_bytes batch_frames open_requests rooms watched_users page_entries dedup_window_s typing_interval_ms presence_ttl_ms";
 
-/** Reads a `chappe.v1.Limits` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeLimits(r: Reader, end: number, m?: Limits): Limits {
-  let frameBytes: Limits["frameBytes"] = 0;
-  let contentBytes: Limits["contentBytes"] = 0;
-  let windowMessages: Limits["windowMessages"] = 0;
-  let windowBytes: Limits["windowBytes"] = 0;
-  let batchFrames: Limits["batchFrames"] = 0;
-  let openRequests: Limits["openRequests"] = 0;
-  let rooms: Limits["rooms"] = 0;
-  let watchedUsers: Limits["watchedUsers"] = 0;
-  let pageEntries: Limits["pageEntries"] = 0;
-  let dedupWindowS: Limits["dedupWindowS"] = 0;
-  let typingIntervalMs: Limits["typingIntervalMs"] = 0;
-  let presenceTtlMs: Limits["presenceTtlMs"] = 0;
-  let $unknown: Limits["$unknown"];
-  if (m !== undefined) {
-    frameBytes = m.frameBytes;
-    contentBytes = m.contentBytes;
-    windowMessages = m.windowMessages;
-    windowBytes = m.windowBytes;
-    batchFrames = m.batchFrames;
-    openRequests = m.openRequests;
-    rooms = m.rooms;
-    watchedUsers = m.watchedUsers;
-    pageEntries = m.pageEntries;
-    dedupWindowS = m.dedupWindowS;
-    typingIntervalMs = m.typingIntervalMs;
-    presenceTtlMs = m.presenceTtlMs;
-    $unknown = m.$unknown;
-  }
+const zeroLimits = (): Limits => ({
+  $typeName: "chappe.v1.Limits",
+  frameBytes: 0,
+  contentBytes: 0,
+  windowMessages: 0,
+  windowBytes: 0,
+  batchFrames: 0,
+  openRequests: 0,
+  rooms: 0,
+  watchedUsers: 0,
+  pageEntries: 0,
+  dedupWindowS: 0,
+  typingIntervalMs: 0,
+  presenceTtlMs: 0,
+});
+
+/** Reads a `chappe.v1.Limits` that ends at `end`, into `m` where that is given. */
+export function takeLimits(r: Reader, end: number, m: Limits = zeroLimits()): Limits {
   const outer = enter(r, end, 128);
   let tag = 0;
   try {
@@ -429,63 +394,61 @@ export function takeLimits(r: Reader, end: number, m?: Limits): Limits {
       switch (tag) {
         // frame_bytes = 1
         case 8:
-          frameBytes = readUint32(r);
+          m.frameBytes = readUint32(r);
           break;
         // content_bytes = 2
         case 16:
-          contentBytes = readUint32(r);
+          m.contentBytes = readUint32(r);
           break;
         // window_messages = 3
         case 24:
-          windowMessages = readUint32(r);
+          m.windowMessages = readUint32(r);
           break;
         // window_bytes = 4
         case 32:
-          windowBytes = readUint32(r);
+          m.windowBytes = readUint32(r);
           break;
         // batch_frames = 5
         case 40:
-          batchFrames = readUint32(r);
+          m.batchFrames = readUint32(r);
           break;
         // open_requests = 6
         case 48:
-          openRequests = readUint32(r);
+          m.openRequests = readUint32(r);
           break;
         // rooms = 7
         case 56:
-          rooms = readUint32(r);
+          m.rooms = readUint32(r);
           break;
         // watched_users = 8
         case 64:
-          watchedUsers = readUint32(r);
+          m.watchedUsers = readUint32(r);
           break;
         // page_entries = 9
         case 72:
-          pageEntries = readUint32(r);
+          m.pageEntries = readUint32(r);
           break;
         // dedup_window_s = 10
         case 80:
-          dedupWindowS = readUint32(r);
+          m.dedupWindowS = readUint32(r);
           break;
         // typing_interval_ms = 11
         case 88:
-          typingIntervalMs = readUint32(r);
+          m.typingIntervalMs = readUint32(r);
           break;
         // presence_ttl_ms = 12
         case 96:
-          presenceTtlMs = readUint32(r);
+          m.presenceTtlMs = readUint32(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesLimits);
   }
-  const message: Limits = { $typeName: "chappe.v1.Limits", frameBytes, contentBytes, windowMessages, windowBytes, batchFrames, openRequests, rooms, watchedUsers, pageEntries, dedupWindowS, typingIntervalMs, presenceTtlMs };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Refresh`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -524,16 +487,15 @@ export function putRefresh(m: Refresh, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesRefresh = { 1: "token" };
+const namesRefresh = "token";
 
-/** Reads a `chappe.v1.Refresh` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeRefresh(r: Reader, end: number, m?: Refresh): Refresh {
-  let token: Refresh["token"] = "";
-  let $unknown: Refresh["$unknown"];
-  if (m !== undefined) {
-    token = m.token;
-    $unknown = m.$unknown;
-  }
+const zeroRefresh = (): Refresh => ({
+  $typeName: "chappe.v1.Refresh",
+  token: "",
+});
+
+/** Reads a `chappe.v1.Refresh` that ends at `end`, into `m` where that is given. */
+export function takeRefresh(r: Reader, end: number, m: Refresh = zeroRefresh()): Refresh {
   const outer = enter(r, end, 40);
   let tag = 0;
   try {
@@ -543,19 +505,17 @@ export function takeRefresh(r: Reader, end: number, m?: Refresh): Refresh {
       switch (tag) {
         // token = 1
         case 10:
-          token = readText(r);
+          m.token = readText(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesRefresh);
   }
-  const message: Refresh = { $typeName: "chappe.v1.Refresh", token };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Refreshed`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -594,16 +554,15 @@ export function putRefreshed(m: Refreshed, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesRefreshed = { 1: "expires_in_ms" };
+const namesRefreshed = "expires_in_ms";
 
-/** Reads a `chappe.v1.Refreshed` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeRefreshed(r: Reader, end: number, m?: Refreshed): Refreshed {
-  let expiresInMs: Refreshed["expiresInMs"] = 0;
-  let $unknown: Refreshed["$unknown"];
-  if (m !== undefined) {
-    expiresInMs = m.expiresInMs;
-    $unknown = m.$unknown;
-  }
+const zeroRefreshed = (): Refreshed => ({
+  $typeName: "chappe.v1.Refreshed",
+  expiresInMs: 0,
+});
+
+/** Reads a `chappe.v1.Refreshed` that ends at `end`, into `m` where that is given. */
+export function takeRefreshed(r: Reader, end: number, m: Refreshed = zeroRefreshed()): Refreshed {
   const outer = enter(r, end, 40);
   let tag = 0;
   try {
@@ -613,19 +572,17 @@ export function takeRefreshed(r: Reader, end: number, m?: Refreshed): Refreshed 
       switch (tag) {
         // expires_in_ms = 1
         case 8:
-          expiresInMs = readUint32(r);
+          m.expiresInMs = readUint32(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesRefreshed);
   }
-  const message: Refreshed = { $typeName: "chappe.v1.Refreshed", expiresInMs };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Credit`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -664,16 +621,15 @@ export function putCredit(m: Credit, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesCredit = { 1: "total_bytes" };
+const namesCredit = "total_bytes";
 
-/** Reads a `chappe.v1.Credit` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeCredit(r: Reader, end: number, m?: Credit): Credit {
-  let totalBytes: Credit["totalBytes"] = 0n;
-  let $unknown: Credit["$unknown"];
-  if (m !== undefined) {
-    totalBytes = m.totalBytes;
-    $unknown = m.$unknown;
-  }
+const zeroCredit = (): Credit => ({
+  $typeName: "chappe.v1.Credit",
+  totalBytes: 0n,
+});
+
+/** Reads a `chappe.v1.Credit` that ends at `end`, into `m` where that is given. */
+export function takeCredit(r: Reader, end: number, m: Credit = zeroCredit()): Credit {
   const outer = enter(r, end, 64);
   let tag = 0;
   try {
@@ -683,19 +639,17 @@ export function takeCredit(r: Reader, end: number, m?: Credit): Credit {
       switch (tag) {
         // total_bytes = 1
         case 8:
-          totalBytes = readSafeUint64(r);
+          m.totalBytes = readSafeUint64(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesCredit);
   }
-  const message: Credit = { $typeName: "chappe.v1.Credit", totalBytes };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.Goodbye`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -759,26 +713,20 @@ export function putGoodbye(m: Goodbye, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesGoodbye = { 1: "code", 2: "retry", 3: "after_min_ms", 4: "after_max_ms", 5: "drain_ms", 6: "message" };
+const namesGoodbye = "code retry after_min_ms after_max_ms drain_ms message";
 
-/** Reads a `chappe.v1.Goodbye` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeGoodbye(r: Reader, end: number, m?: Goodbye): Goodbye {
-  let code = 0 as Goodbye["code"];
-  let retry = 0 as Goodbye["retry"];
-  let afterMinMs: Goodbye["afterMinMs"] = 0;
-  let afterMaxMs: Goodbye["afterMaxMs"] = 0;
-  let drainMs: Goodbye["drainMs"] = 0;
-  let message_: Goodbye["message"] = "";
-  let $unknown: Goodbye["$unknown"];
-  if (m !== undefined) {
-    code = m.code;
-    retry = m.retry;
-    afterMinMs = m.afterMinMs;
-    afterMaxMs = m.afterMaxMs;
-    drainMs = m.drainMs;
-    message_ = m.message;
-    $unknown = m.$unknown;
-  }
+const zeroGoodbye = (): Goodbye => ({
+  $typeName: "chappe.v1.Goodbye",
+  code: 0,
+  retry: 0,
+  afterMinMs: 0,
+  afterMaxMs: 0,
+  drainMs: 0,
+  message: "",
+});
+
+/** Reads a `chappe.v1.Goodbye` that ends at `end`, into `m` where that is given. */
+export function takeGoodbye(r: Reader, end: number, m: Goodbye = zeroGoodbye()): Goodbye {
   const outer = enter(r, end, 80);
   let tag = 0;
   try {
@@ -788,38 +736,36 @@ export function takeGoodbye(r: Reader, end: number, m?: Goodbye): Goodbye {
       switch (tag) {
         // code = 1
         case 8:
-          code = readInt32(r) as NonNullable<Goodbye["code"]>;
+          m.code = readInt32(r) as NonNullable<Goodbye["code"]>;
           break;
         // retry = 2
         case 16:
-          retry = readInt32(r) as NonNullable<Goodbye["retry"]>;
+          m.retry = readInt32(r) as NonNullable<Goodbye["retry"]>;
           break;
         // after_min_ms = 3
         case 24:
-          afterMinMs = readUint32(r);
+          m.afterMinMs = readUint32(r);
           break;
         // after_max_ms = 4
         case 32:
-          afterMaxMs = readUint32(r);
+          m.afterMaxMs = readUint32(r);
           break;
         // drain_ms = 5
         case 40:
-          drainMs = readUint32(r);
+          m.drainMs = readUint32(r);
           break;
         // message = 6
         case 50:
-          message_ = readText(r);
+          m.message = readText(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesGoodbye);
   }
-  const message: Goodbye = { $typeName: "chappe.v1.Goodbye", code, retry, afterMinMs, afterMaxMs, drainMs, message: message_ };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 

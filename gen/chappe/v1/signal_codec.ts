@@ -61,22 +61,17 @@ export function putSignal(m: Signal, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesSignal = { 1: "room", 2: "sender", 3: "name", 4: "content" };
+const namesSignal = "room sender name content";
 
-/** Reads a `chappe.v1.Signal` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeSignal(r: Reader, end: number, m?: Signal): Signal {
-  let room: Signal["room"] = 0;
-  let sender: Signal["sender"] = "";
-  let name: Signal["name"] = "";
-  let content: Signal["content"] | undefined;
-  let $unknown: Signal["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    sender = m.sender;
-    name = m.name;
-    content = m.content;
-    $unknown = m.$unknown;
-  }
+const zeroSignal = (): Signal => ({
+  $typeName: "chappe.v1.Signal",
+  room: 0,
+  sender: "",
+  name: "",
+});
+
+/** Reads a `chappe.v1.Signal` that ends at `end`, into `m` where that is given. */
+export function takeSignal(r: Reader, end: number, m: Signal = zeroSignal()): Signal {
   const outer = enter(r, end, 64);
   let tag = 0;
   try {
@@ -86,31 +81,28 @@ export function takeSignal(r: Reader, end: number, m?: Signal): Signal {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // sender = 2
         case 18:
-          sender = readText(r);
+          m.sender = readText(r);
           break;
         // name = 3
         case 26:
-          name = readText(r);
+          m.name = readText(r);
           break;
         // content = 4
         case 34:
-          content = takeContent(r, readLength(r), content);
+          m.content = takeContent(r, readLength(r), m.content);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesSignal);
   }
-  const message: Signal = { $typeName: "chappe.v1.Signal", room, sender, name };
-  if (content !== undefined) message.content = content;
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 

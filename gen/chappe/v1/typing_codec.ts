@@ -50,18 +50,16 @@ export function putTyping(m: Typing, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesTyping = { 1: "room", 2: "marks" };
+const namesTyping = "room marks";
 
-/** Reads a `chappe.v1.Typing` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeTyping(r: Reader, end: number, m?: Typing): Typing {
-  let room: Typing["room"] = 0;
-  let marks: Typing["marks"] = [];
-  let $unknown: Typing["$unknown"];
-  if (m !== undefined) {
-    room = m.room;
-    marks = m.marks;
-    $unknown = m.$unknown;
-  }
+const zeroTyping = (): Typing => ({
+  $typeName: "chappe.v1.Typing",
+  room: 0,
+  marks: [],
+});
+
+/** Reads a `chappe.v1.Typing` that ends at `end`, into `m` where that is given. */
+export function takeTyping(r: Reader, end: number, m: Typing = zeroTyping()): Typing {
   const outer = enter(r, end, 80);
   let tag = 0;
   try {
@@ -71,24 +69,22 @@ export function takeTyping(r: Reader, end: number, m?: Typing): Typing {
       switch (tag) {
         // room = 1
         case 8:
-          room = readUint32(r);
+          m.room = readUint32(r);
           break;
         // marks = 2
         case 18:
           payElement(r, 0);
-          marks.push(takeTypingMark(r, readLength(r)));
+          m.marks.push(takeTypingMark(r, readLength(r)));
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesTyping);
   }
-  const message: Typing = { $typeName: "chappe.v1.Typing", room, marks };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
 /** The bytes of a `chappe.v1.TypingMark`, perhaps in memory that others share. @throws CodecError VALUE_INVALID. */
@@ -132,18 +128,16 @@ export function putTypingMark(m: TypingMark, b: Uint8Array, p: number): number {
   return p;
 }
 
-const namesTypingMark = { 1: "user", 2: "ttl_ms" };
+const namesTypingMark = "user ttl_ms";
 
-/** Reads a `chappe.v1.TypingMark` that ends at `end`, into `m` where that is given (which is used up). */
-export function takeTypingMark(r: Reader, end: number, m?: TypingMark): TypingMark {
-  let user: TypingMark["user"] = "";
-  let ttlMs: TypingMark["ttlMs"] = 0;
-  let $unknown: TypingMark["$unknown"];
-  if (m !== undefined) {
-    user = m.user;
-    ttlMs = m.ttlMs;
-    $unknown = m.$unknown;
-  }
+const zeroTypingMark = (): TypingMark => ({
+  $typeName: "chappe.v1.TypingMark",
+  user: "",
+  ttlMs: 0,
+});
+
+/** Reads a `chappe.v1.TypingMark` that ends at `end`, into `m` where that is given. */
+export function takeTypingMark(r: Reader, end: number, m: TypingMark = zeroTypingMark()): TypingMark {
   const outer = enter(r, end, 48);
   let tag = 0;
   try {
@@ -153,22 +147,20 @@ export function takeTypingMark(r: Reader, end: number, m?: TypingMark): TypingMa
       switch (tag) {
         // user = 1
         case 10:
-          user = readText(r);
+          m.user = readText(r);
           break;
         // ttl_ms = 2
         case 16:
-          ttlMs = readUint32(r);
+          m.ttlMs = readUint32(r);
           break;
         default:
-          $unknown = readUnknown(r, tag, $unknown);
+          readUnknown(r, tag, m);
       }
     }
     leave(r, outer);
   } catch (error) {
     throw within(error, tag, namesTypingMark);
   }
-  const message: TypingMark = { $typeName: "chappe.v1.TypingMark", user, ttlMs };
-  if ($unknown !== undefined) message.$unknown = $unknown;
-  return message;
+  return m;
 }
 
