@@ -1,6 +1,7 @@
 // @ts-check
 /** Prints the maker of a message: what `create` of protobuf-es gives, without its descriptors. */
 
+import { restOf } from "./compact.js";
 import { hasPrototype, holdsJson, holdsScalar, isImplicit, part, zeroOf } from "./fields.js";
 
 /** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
@@ -65,13 +66,17 @@ function printOneof(context, message, oneof) {
   const result = part`${type(message)}["${oneof.localName}"]`;
   f.print`function create${context.nameOf(message)}$${oneof.localName}(o: ${init(message)}["${oneof.localName}"]): ${result} {`;
   f.print`  switch (o?.case) {`;
+  const rest = restOf(context, message);
+  const hasRest = rest.length > 0 && rest[0]?.oneof === oneof;
   for (const field of oneof.fields) {
+    if (rest.includes(field)) continue;
     const label = JSON.stringify(field.localName);
     const value = isMade(field) ? part`${context.create(field.message)}(o.value)` : "o.value";
     f.print`    case ${label}:`;
     f.print`      return { case: ${label}, value: ${value} };`;
   }
   f.print`  }`;
-  f.print`  return { case: undefined };`;
+  if (hasRest) f.print`  return ${context.runtime("createMember")}(rest${context.nameOf(message)}, "${oneof.localName}", o);`;
+  else f.print`  return { case: undefined };`;
   f.print`}\n`;
 }

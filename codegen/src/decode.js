@@ -5,6 +5,7 @@
  */
 
 import { ScalarType } from "@bufbuild/protobuf";
+import { restOf } from "./compact.js";
 import { describe } from "./encode.js";
 import { byNumber, fieldNames, hasPrototype, isClosed, isImplicit, part, tagOf, wireValue, zeroOf } from "./fields.js";
 import { scalars } from "./types.js";
@@ -25,6 +26,7 @@ export function printRead(context, message, exported) {
   f.print`  const outer = ${runtime("enter")}(r, end, ${String(memoryOf(message))});`;
   if (context.isEncoded(message)) f.print`  const start = r.pos;`;
   const hasNames = message.fields.length > 0;
+  const rest = restOf(context, message);
   const pad = hasNames ? "    " : "  ";
   if (hasNames) {
     f.print`  let tag = 0;`;
@@ -35,9 +37,10 @@ export function printRead(context, message, exported) {
     f.print`      tag = 0;`;
     f.print`      tag = ${runtime("readTag")}(r);`;
     f.print`      switch (tag) {`;
-    for (const field of message.fields) printCases(context, message, field);
+    for (const field of message.fields) if (!rest.includes(field)) printCases(context, message, field);
     f.print`        default:`;
-    f.print`          ${runtime("readUnknown")}(r, tag, m);`;
+    if (rest.length > 0) f.print`          ${runtime("takeField")}(rest${name}, r, tag, m);`;
+    else f.print`          ${runtime("readUnknown")}(r, tag, m);`;
     f.print`      }`;
   } else {
     f.print`    ${runtime("readUnknown")}(r, ${runtime("readTag")}(r), m);`;
@@ -69,7 +72,7 @@ function printConstants(context, message) {
 }
 
 /** @param {Context} context @param {DescMessage} message */
-function printDefaults(context, message) {
+export function printDefaults(context, message) {
   const { f, nameOf } = context;
   if (!hasPrototype(message)) return;
   f.print`/** Values of fields that are not set: protobuf-es finds them on the prototype. */`;
@@ -171,7 +174,7 @@ function printCase({ f, runtime }, field, wire, lines) {
  * properties, the objects of its oneofs, lists and maps, and its bigints.
  * @param {DescMessage} message
  */
-function memoryOf(message) {
+export function memoryOf(message) {
   let bytes = 32;
   for (const member of message.members) {
     bytes += 8;

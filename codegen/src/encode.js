@@ -2,6 +2,7 @@
 /** Prints the writer of a message: its fields by ascending number, as protobuf-es writes them, then what it does not know. */
 
 import { ScalarType } from "@bufbuild/protobuf";
+import { restOf } from "./compact.js";
 import { byNumber, hasPrototype, isImplicit, isRequired, part, tagBytes, wireValue, zeroOf } from "./fields.js";
 import { scalars } from "./types.js";
 
@@ -21,9 +22,19 @@ export function printWrite(context, message, exported) {
     f.print`  const encoded = ${runtime("encodedOf")}(m);`;
     f.print`  if (encoded !== undefined) return ${runtime("writeRaw")}(encoded, b, p);`;
   }
+  const rest = restOf(context, message);
+  if (rest.length > 0) f.print`  let isRest = false;`;
   for (const run of runsOf(message)) {
-    if ("fields" in run) printOneof(context, run.oneof, run.fields);
-    else printField(context, run);
+    if (!("fields" in run)) {
+      printField(context, run);
+      continue;
+    }
+    const plain = run.fields.filter((field) => !rest.includes(field));
+    const hasRest = rest.length > 0 && run.oneof === rest[0]?.oneof;
+    if (plain.length > 0) printOneof(context, run.oneof, plain, hasRest);
+    if (plain.length === run.fields.length) continue;
+    const [first, last] = [run.fields[0]?.number ?? 0, run.fields.at(-1)?.number ?? 0];
+    f.print`  if (isRest) p = ${runtime("putFields")}(rest${name}, m, b, p, ${first}, ${last});`;
   }
   f.print`  if (m.$unknown !== undefined) p = ${runtime("writeUnknown")}(m.$unknown, b, p);`;
   f.print`  return p;`;
@@ -47,8 +58,8 @@ function runsOf(message) {
   return runs;
 }
 
-/** @param {Context} context @param {DescOneof} oneof @param {readonly DescField[]} fields */
-function printOneof(context, oneof, fields) {
+/** @param {Context} context @param {DescOneof} oneof @param {readonly DescField[]} fields @param {boolean} hasRest */
+function printOneof(context, oneof, fields, hasRest) {
   const { f } = context;
   f.print`  {`;
   f.print`    const o = m.${oneof.localName};`;
@@ -57,6 +68,10 @@ function printOneof(context, oneof, fields) {
     f.print`      case ${JSON.stringify(field.localName)}: // ${describe(field)}`;
     printValue(context, "        ", field, part`o.value`);
     f.print`        break;`;
+  }
+  if (hasRest) {
+    f.print`      default:`;
+    f.print`        isRest = true;`;
   }
   f.print`    }`;
   f.print`  }`;

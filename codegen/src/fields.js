@@ -119,7 +119,7 @@ export function wireValue(context, field, scalar, cast) {
 }
 
 /** Suffix of the functions for a scalar. @param {Pick<Context, "integers">} context @param {ScalarType} scalar */
-function functionName({ integers }, scalar) {
+export function functionName({ integers }, scalar) {
   return integers === "safe" && scalar === ScalarType.UINT64 ? "SafeUint64" : scalars[scalar].name;
 }
 

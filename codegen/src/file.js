@@ -2,6 +2,7 @@
 /** One `_codec.ts`: the codecs of every message of a `.proto` file, and of the well-known types that it uses. */
 
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
+import { printCompact, printRest } from "./compact.js";
 import { printCreate } from "./create.js";
 import { printRead } from "./decode.js";
 import { printWrite } from "./encode.js";
@@ -16,13 +17,14 @@ import { codecPath, messageName } from "./names.js";
  * @typedef {object} Context
  * @property {GeneratedFile} f
  * @property {(name: string, typeOnly?: boolean) => Printable} runtime a name of the runtime
- * @property {(verb: "take" | "put", message: DescMessage) => Printable} codec a function for that message, wherever it stands
+ * @property {(verb: "take" | "put" | "type", message: DescMessage) => Printable} codec a function for that message, wherever it stands
  * @property {(message: DescMessage) => Printable} type the type of a message
  * @property {(message: DescMessage) => Printable} init the type of what a message is made from
  * @property {(message: DescMessage) => Printable} create a function that makes it
  * @property {(message: DescMessage) => string} nameOf what the names of its functions end with; those of well-known types that stand here have a \`$\`, as no other
  * @property {"all" | "safe"} integers
  * @property {(message: DescMessage) => boolean} isEncoded whether the message may carry its encoding
+ * @property {(message: DescMessage) => boolean} isCompact whether the message has a description in place of code
  */
 
 /** @param {Schema<import("./plugin.js").Options>} schema @param {DescFile} file */
@@ -32,7 +34,7 @@ export function generateFile(schema, file) {
   const f = schema.generateFile(codecPath(file).slice(2).replace(/\.js$/, ".ts"));
   f.preamble(file);
   const generated = new Set(schema.files.map(({ proto }) => proto.name));
-  const { runtime, integers, encoded } = schema.options;
+  const { runtime, integers, encoded, compact, straight } = schema.options;
   /** Well-known types that have no codec of their own in the output: their code stands here. @type {Set<DescMessage>} */
   const inlined = new Set();
 
@@ -52,6 +54,13 @@ export function generateFile(schema, file) {
     },
     integers,
     isEncoded: (message) => encoded.has(message.typeName),
+    isCompact(message) {
+      const { name: path } = message.file.proto;
+      // Code that stands here for a well-known type is nobody's to ask for.
+      if (message.file !== file && path.startsWith("google/protobuf/") && !generated.has(path)) return false;
+      if (straight.has(message.typeName) || encoded.has(message.typeName)) return false;
+      return compact.has(message.typeName) || compact.has(path) || compact.has("all");
+    },
     codec(verb, message) {
       const { name: path } = message.file.proto;
       if (message.file !== file) {
@@ -88,6 +97,11 @@ function printMessage(context, message, exported) {
     f.print`  return ${runtime("fromBytes")}(bytes, take${name}, options);`;
     f.print`}\n`;
   }
+  if (context.isCompact(message)) {
+    printCompact(context, message);
+    return;
+  }
+  printRest(context, message);
   if (exported !== "") printCreate(context, message);
   printWrite(context, message, exported);
   printRead(context, message, exported);

@@ -16,3 +16,8 @@ export function messageName(message) {
 export function codecPath(file) {
   return `./${file.name}_codec.js`;
 }
+
+/** The property that the runtime takes for a field of this name, as protobuf-es does but for a few. @param {string} name */
+export function camelCase(name) {
+  return name.replace(/_+(.?)/g, (_, letter) => letter.toUpperCase());
+}

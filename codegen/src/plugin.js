@@ -12,6 +12,8 @@ import { generateFile } from "./file.js";
  * @property {string} runtime where generated code imports its runtime from
  * @property {"all" | "safe"} integers `safe`: uint64 above 2^53−1 is refused, by encoders and decoders
  * @property {Set<string>} encoded full names of messages that may carry their encoding
+ * @property {Set<string>} compact full names of messages, paths of files, or `all`: these messages have a description in place of code
+ * @property {Set<string>} straight full names of messages that have code all the same
  */
 
 /** Where generated code imports its runtime from, unless the option `runtime` says otherwise. */
@@ -22,12 +24,18 @@ export const plugin = createEcmaScriptPlugin({
   version: `v${packageJson.version}`,
   parseOptions(options) {
     /** @type {Options} */
-    const parsed = { runtime: defaultRuntime, integers: "all", encoded: new Set() };
+    const parsed = { runtime: defaultRuntime, integers: "all", encoded: new Set(), compact: new Set(), straight: new Set() };
     for (const { key, value } of options) {
       if (key === "runtime" && value !== "") parsed.runtime = value;
       else if (key === "integers" && (value === "all" || value === "safe")) parsed.integers = value;
-      else if (key === "encoded" && value !== "") parsed.encoded.add(value);
-      else throw new Error(`${key}=${value}: not one of runtime=<module>, integers=all|safe, encoded=<message>`);
+      else if ((key === "encoded" || key === "compact" || key === "straight") && value !== "") parsed[key].add(value);
+      else
+        throw new Error(
+          `${key}=${value}: not one of runtime=<module>, integers=all|safe, encoded=<message>, compact=<message>|<file>|all, straight=<message>`,
+        );
+    }
+    for (const name of parsed.encoded) {
+      if (parsed.compact.has(name)) throw new Error(`compact=${name}: a message that may carry its encoding is never compact`);
     }
     return parsed;
   },

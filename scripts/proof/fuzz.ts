@@ -99,10 +99,12 @@ function checkFlood(type: MessageType, bytes: Uint8Array): string {
   return `${outcome instanceof CodecError ? outcome.code : "read"} ${times(allocated)} ${times(kept)}`;
 }
 
-const flooded = messageType("protobuf_test_messages.proto3.TestAllTypesProto3");
-console.log(`floods of ${floodSizes.join(", ")} bytes: outcome, allocated and kept as multiples of the input`);
-for (const { name, make } of floods)
-  console.log(`  ${name}: ${floodSizes.map((size) => checkFlood(flooded, make(size))).join(", ")}`);
+for (const form of ["straight", "compact"] as const) {
+  const flooded = messageType("protobuf_test_messages.proto3.TestAllTypesProto3", form);
+  console.log(`${form}: floods of ${floodSizes.join(", ")} bytes: outcome, allocated and kept as multiples of the input`);
+  for (const { name, make } of floods)
+    console.log(`  ${name}: ${floodSizes.map((size) => checkFlood(flooded, make(size))).join(", ")}`);
+}
 console.log(`${faults} faults`);
 
 const end = performance.now() + seconds * 1000;

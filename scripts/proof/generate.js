@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * Generates the code of all messages of the proof (proto/, and the conformance suite's own) with the plugin's default options into
- * dist/proof/gen, and an index of it: offline, and only where it is not there yet or what it is made from has changed.
+ * dist/proof/gen, in its other forms into folders there, and an index of it all: offline, and only where it is not there yet or what it is
+ * made from has changed.
  */
 
 import { execFileSync } from "node:child_process";
@@ -24,6 +25,13 @@ const schemas = ["proto", "vendor/protovalidate", vendored];
 export const codecRuntime = join(root, "src/codec/index.ts");
 
 const copies = join(out, "schema");
+
+/** Options for each form of the codecs, by its folder: in `mixed` straight-line code has compact messages in it, and they it. */
+const forms = {
+  ".": [],
+  compact: ["compact=all"],
+  mixed: ["compact=all", ...["Frame", "Batch", "Chat", "Receipt"].map((name) => `straight=chappe.v1.${name}`)],
+};
 
 /** The module that {@link generate} writes: all generated files and codecs. */
 export const generatedIndex = join(out, "index.ts");
@@ -73,11 +81,15 @@ export function generate() {
     `--es_out=${out}`,
     `--es_opt=${options},erasable_syntax=true`,
     `--plugin=protoc-gen-es-codec=${codecPlugin}`,
-    `--es-codec_out=${out}`,
-    `--es-codec_opt=${options}`,
-    ...protos,
   ];
-  execFileSync(join(bin, "protoc"), args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  for (const [folder, more] of Object.entries(forms)) {
+    const target = join(out, folder);
+    mkdirSync(target, { recursive: true });
+    const form = [`--es-codec_out=${target}`, `--es-codec_opt=${[options, ...more].join(",")}`];
+    // The types are those of the first form.
+    const common = folder === "." ? args : args.filter((arg) => !arg.startsWith("--es_"));
+    execFileSync(join(bin, "protoc"), [...common, ...form, ...protos], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  }
   writeFileSync(generatedIndex, index(protos));
   writeFileSync(mark, now);
   return generatedIndex;
@@ -102,9 +114,13 @@ function index(protos) {
   const names = protos.map((name) => `./${name.replace(/\.proto$/, "")}`);
   return [
     ...names.map((name, i) => `import * as types${i} from "${name}_pb.ts";`),
-    ...names.map((name, i) => `import * as codec${i} from "${name}_codec.ts";`),
+    ...Object.keys(forms).flatMap((folder, form) =>
+      names.map((name, i) => `import * as codec${form}_${i} from "./${folder}/${name}_codec.ts";`),
+    ),
     "export const files = [",
-    ...names.map((_, i) => `  { types: types${i}, codec: codec${i} },`),
+    ...names.map(
+      (_, i) => `  { types: types${i}, codecs: { straight: codec0_${i}, compact: codec1_${i}, mixed: codec2_${i} } },`,
+    ),
     "];",
     "",
   ].join("\n");

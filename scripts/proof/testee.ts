@@ -2,7 +2,7 @@
  * The testee of the Protobuf conformance suite: requests on standard input, responses on standard output, each after its length in four
  * bytes, little-endian (conformance.proto).
  *
- *   node testee.mjs protobuf-es|chappe     the codec for bytes; ProtoJSON is protobuf-es's own with either
+ *   node testee.mjs protobuf-es|chappe|chappe-compact     the codec for bytes; ProtoJSON is protobuf-es's own with all
  */
 
 import { readSync, writeSync } from "node:fs";
@@ -17,11 +17,13 @@ import {
   toBinary,
   toJsonString,
 } from "@bufbuild/protobuf";
-import { type Codec, descFiles, messageType, messageTypes } from "../../test/support/codec/adapter.ts";
+import { type Codec, descFiles, messageType, messageTypes, typesOf } from "../../test/support/codec/adapter.ts";
 import { messageOf } from "../../test/support/codec/errors.ts";
 
 const engine = process.argv[2];
-if (engine !== "protobuf-es" && engine !== "chappe") throw new Error("usage: node testee.mjs protobuf-es|chappe");
+if (engine !== "protobuf-es" && engine !== "chappe" && engine !== "chappe-compact")
+  throw new Error("usage: node testee.mjs protobuf-es|chappe|chappe-compact");
+const types = engine === "chappe-compact" ? typesOf("compact") : messageTypes;
 
 const registry = createRegistry(...withImports(descFiles));
 const requestDesc = messageType("conformance.ConformanceRequest").desc;
@@ -57,9 +59,9 @@ function withImports(files: readonly DescFile[]): DescFile[] {
 function answer(request: Request): Result {
   if (request.messageType === "conformance.FailureSet")
     return { case: "protobufPayload", value: toBinary(failuresDesc, create(failuresDesc)) };
-  const type = messageTypes.find(({ desc }) => desc.typeName === request.messageType);
+  const type = types.find(({ desc }) => desc.typeName === request.messageType);
   if (type === undefined) return { case: "runtimeError", value: `unknown message type ${request.messageType}` };
-  const codec = engine === "chappe" ? type.subject : type.reference;
+  const codec = engine === "protobuf-es" ? type.reference : type.subject;
   let message: Message;
   try {
     const parsed = parse(request, type.desc, codec);

@@ -1,5 +1,6 @@
 /**
- * All message types that the proof is about, each with two codecs: protobuf-es, which is what must be equalled, and the generated one.
+ * All message types that the proof is about, each with two codecs: protobuf-es, which is what must be equalled, and the generated one, in
+ * each of its forms.
  * The one module of the proof that knows how a generated codec is called.
  */
 
@@ -14,27 +15,41 @@ export interface Codec {
   decode(bytes: Uint8Array, options?: DecodeOptions): Message;
 }
 
+/** What the plugin makes of a message: code, a description, or code that has descriptions in it. */
+export type Form = "straight" | "compact" | "mixed";
+
+/** A generated codec. */
+interface Generated extends Codec {
+  create(init?: object): Message;
+}
+
 /** A message type and its two codecs. */
 export interface MessageType {
   readonly desc: DescMessage;
   readonly reference: Codec;
-  readonly subject: Codec;
+  readonly subject: Generated;
 }
 
 /** The types of proto/ and of the conformance suite, without map entries. */
-export const messageTypes: readonly MessageType[] = files.flatMap(({ types, codec }) =>
-  Object.values(types)
-    .filter(isDescFile)
-    .flatMap((file) => [...nestedTypes(file)].filter((type) => type.kind === "message"))
-    .map((desc) => typeOf(desc, codec)),
-);
+export const messageTypes: readonly MessageType[] = typesOf("straight");
+
+/** The same types with codecs of another form, in the same order. */
+export function typesOf(form: Form): MessageType[] {
+  return files.flatMap(({ types, codecs }) =>
+    Object.values(types)
+      .filter(isDescFile)
+      .flatMap((file) => [...nestedTypes(file)].filter((type) => type.kind === "message"))
+      .map((desc) => typeOf(desc, codecs[form])),
+  );
+}
 
 /** The files of these types. */
 export const descFiles: readonly DescFile[] = [...new Set(messageTypes.map(({ desc }) => desc.file))];
 
 /** The type of this name. */
-export function messageType(typeName: string): MessageType {
-  const found = messageTypes.find(({ desc }) => desc.typeName === typeName);
+export function messageType(typeName: string, form: Form = "straight"): MessageType {
+  const types = form === "straight" ? messageTypes : typesOf(form);
+  const found = types.find(({ desc }) => desc.typeName === typeName);
   if (found === undefined) throw new Error(`no message type ${typeName}`);
   return found;
 }
@@ -45,10 +60,10 @@ function typeOf(desc: DescMessage, codec: Readonly<Record<string, unknown>>): Me
     decode: (bytes) => fromBinary(desc, bytes),
   };
   const name = localName(desc);
-  const encode = codec[`encode${name}`];
-  const decode = codec[`decode${name}`];
-  if (typeof encode !== "function" || typeof decode !== "function") throw new Error(`no codec is generated for ${desc.typeName}`);
-  const subject = { encode: encode as Codec["encode"], decode: decode as Codec["decode"] };
+  const [encode, decode, create] = [codec[`encode${name}`], codec[`decode${name}`], codec[`create${name}`]];
+  if (typeof encode !== "function" || typeof decode !== "function" || typeof create !== "function")
+    throw new Error(`no codec is generated for ${desc.typeName}`);
+  const subject = { encode, decode, create } as unknown as Generated;
   return { desc, reference, subject };
 }
 

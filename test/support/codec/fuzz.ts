@@ -1,6 +1,6 @@
 /** The seeded fuzzer of decoding: one input after the other, the same ones for the same seed. */
 
-import { isRefusal, type MessageType, messageType, unlimited } from "./adapter.ts";
+import { isRefusal, type MessageType, messageType, messageTypes, typesOf, unlimited } from "./adapter.ts";
 import { floods, repeat } from "./floods.ts";
 import { corpusOf, roots } from "./mutants.ts";
 import { mutate } from "./mutate.ts";
@@ -16,7 +16,9 @@ export interface FuzzInput {
 const oneLargeIn = 50;
 const large = 65_536;
 
-/** Inputs without end: mutants of valid messages, sometimes of the floods, now and then repeated until they are large. */
+const compactTypes = typesOf("compact");
+
+/** Inputs without end: mutants of valid messages, sometimes of the floods, now and then repeated until they are large. For either form. */
 export function* fuzzInputs(seed: number): Generator<FuzzInput, never> {
   const random = new Random(seed);
   const flooded = messageType("protobuf_test_messages.proto3.TestAllTypesProto3");
@@ -26,7 +28,7 @@ export function* fuzzInputs(seed: number): Generator<FuzzInput, never> {
     const { type, corpus } = random.oneIn(10) ? { type: flooded, corpus: small } : random.pick(corpora);
     let bytes = mutate(random.pick(corpus), random, corpus);
     if (bytes.length > 0 && random.oneIn(oneLargeIn)) bytes = repeat(bytes, large);
-    yield { type, bytes };
+    yield { type: random.oneIn(2) ? (compactTypes[messageTypes.indexOf(type)] as MessageType) : type, bytes };
   }
 }
 

@@ -2,5 +2,8 @@
 declare module "proof:generated" {
   type Exports = Readonly<Record<string, unknown>>;
   /** The exports of the modules made from each schema file: those of proto/, then those of the conformance suite. */
-  export const files: readonly { readonly types: Exports; readonly codec: Exports }[];
+  export const files: readonly {
+    readonly types: Exports;
+    readonly codecs: Readonly<Record<"straight" | "compact" | "mixed", Exports>>;
+  }[];
 }
