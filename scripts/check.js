@@ -93,6 +93,7 @@ const steps = [
   ["tsc: tests and scripts", () => run("tsc", "-p", "tsconfig.test.json")],
   ["tsc: the chat page", () => run("tsc", "-p", "examples/chat", "--noEmit")],
   ["knip: nothing unused", () => run("knip", "--no-progress", "--treat-config-hints-as-errors")],
+  ["sizes in a bundle are within their limits", () => run("node", "scripts/size.js")],
   ["package: npm pack", pack],
   ["package: publint", () => run("publint", "run", tarball, "--strict")],
   ["package: attw", () => run("attw", tarball, "--profile", "esm-only", "--no-emoji")],

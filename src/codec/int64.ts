@@ -1,8 +1,8 @@
 /** 64-bit integers as two words of 32 bits: the fastest way to and from a bigint. */
 
 const words: Uint32Array = new Uint32Array(2);
-const unsigned: BigUint64Array = new BigUint64Array(words.buffer);
-const signed: BigInt64Array = new BigInt64Array(words.buffer);
+const unsigned: BigUint64Array = /* @__PURE__ */ new BigUint64Array(words.buffer);
+const signed: BigInt64Array = /* @__PURE__ */ new BigInt64Array(words.buffer);
 /** Whether this machine has the least significant byte first. */
 export const isLittle: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const lowIndex = isLittle ? 0 : 1;

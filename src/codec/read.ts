@@ -135,7 +135,7 @@ export function readSfixed64(r: Reader): bigint {
   return joinSigned(readWord(r.bytes, at), readWord(r.bytes, at + 4));
 }
 
-const floats: DataView = new DataView(new ArrayBuffer(8));
+const floats: DataView = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
 export function readFloat(r: Reader): number {
   floats.setInt32(0, readWord(r.bytes, readFixed(r, 4)));

@@ -116,7 +116,7 @@ export function writeSfixed64(value: bigint, bytes: Uint8Array, at: number): num
   return writeWord(pair.high, bytes, at + 4);
 }
 
-const floats: DataView = new DataView(new ArrayBuffer(8));
+const floats: DataView = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 const largestFloat = 3.4028234663852886e38;
 
 /** Any number that a float holds: finite ones up to 3.4e38, infinities, NaN. */
