@@ -169,6 +169,8 @@ export type UsageErrorCode =
   | "STATE_INVALID"
   | "CLOSED"
   | "DEPENDENCY_MISSING"
+  | "ABORTED"
+  | "STREAM_OVERFLOW"
   | "COUNTER_EXHAUSTED";
 
 /** Misuse by the caller, or a bound of its own making. Compare `code`, never `message`. */

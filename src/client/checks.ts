@@ -32,10 +32,12 @@ import {
 } from "../session/option-rules.ts";
 import { checkFrame, createFrame } from "../wire/codec.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
+import type { StreamOptions } from "./event-stream.ts";
 import { isLoopback } from "./loopback.ts";
 import type { ClientOptions } from "./options.ts";
 import type { HistoryOptions } from "./room.ts";
 import { parseRelayUrl } from "./url.ts";
+import { requireUnaborted, type WaitOptions } from "./waiting.ts";
 
 const times: Rules<ClientTimes> = {
   connectTimeout: ms(1),
@@ -80,6 +82,13 @@ export const clientRules: Rules<ClientOptions> = {
 const position: Rules<RoomPosition> = { epoch: anything, offset: anything };
 const joinRules: Rules<JoinOptions> = { position, tail: anything, maxCatchup: anything, publishOnly: anything };
 const historyRules: Rules<HistoryOptions> = { before: anything, after: anything, limit: anything };
+const waitRules: Rules<WaitOptions> = {
+  signal: must(
+    "an AbortSignal",
+    (value) => typeof Object(value).aborted === "boolean" && isCallable(Object(value).addEventListener),
+  ),
+};
+const streamRules: Rules<StreamOptions> = { ...waitRules, capacity: whole(1) };
 const contentRules: Rules<Exclude<ContentInput, string>> = {
   text: anything,
   data: anything,
@@ -120,15 +129,28 @@ export function checkRoomName(name: string): void {
   if (wrong !== undefined) throw new ProtocolError("FIELD_INVALID", `room: ${wrong.message}`, { field: "join.name" });
 }
 
-/** @throws UsageError OPTION_INVALID. */
-export function checkJoin(options: JoinOptions): void {
-  checkedBy(joinRules, options, "join", "join.");
+/** @throws UsageError OPTION_INVALID. The reason of a signal that was aborted. */
+export function checkJoin(options: JoinOptions & WaitOptions): void {
+  checkedBy({ ...joinRules, ...waitRules }, options, "join", "join.");
+  requireUnaborted(options.signal);
+}
+
+/** @throws UsageError OPTION_INVALID. The reason of a signal that was aborted. */
+export function checkHistory(options: HistoryOptions & WaitOptions): void {
+  checkedBy({ ...historyRules, ...waitRules }, options, "history", "history.");
+  if (options.before !== undefined && options.after !== undefined) throw invalid("history", "give either before or after");
+  requireUnaborted(options.signal);
+}
+
+/** @param what - whose options they are. @throws UsageError OPTION_INVALID. The reason of a signal that was aborted. */
+export function checkWait(options: WaitOptions, what: string): void {
+  checkedBy(waitRules, options, what, `${what}.`);
+  requireUnaborted(options.signal);
 }
 
 /** @throws UsageError OPTION_INVALID. */
-export function checkHistory(options: HistoryOptions): void {
-  checkedBy(historyRules, options, "history", "history.");
-  if (options.before !== undefined && options.after !== undefined) throw invalid("history", "give either before or after");
+export function checkStream(options: StreamOptions): void {
+  checkedBy(streamRules, options, "stream", "stream.");
 }
 
 /** What is no object at all the engine refuses, as no content. @throws UsageError OPTION_INVALID. */
@@ -142,8 +164,13 @@ export function checkPresence(presence: OwnPresence): void {
 }
 
 /** @throws UsageError OPTION_INVALID. */
-export function checkListener(name: EventName, listener: unknown): void {
+export function checkEvent(name: EventName): void {
   if (!Object.hasOwn(eventRules, name)) throw invalid("on", `"${String(name)}" is none of ${Object.keys(eventRules).join(", ")}`);
+}
+
+/** @throws UsageError OPTION_INVALID. */
+export function checkListener(name: EventName, listener: unknown): void {
+  checkEvent(name);
   if (!isCallable(listener)) throw invalid(`on("${name}")`, "the listener must be a function");
 }
 

@@ -15,28 +15,31 @@ import type { Clock } from "../session/host.ts";
 import type { ClientState } from "../session/transitions.ts";
 import type { ChatKind } from "../wire/codec.ts";
 import { defaultTimes } from "../wire/limits.ts";
-import { checkContent, checkedClientOptions, checkListener, checkPresence, checkRoomName, type EventName } from "./checks.ts";
+import {
+  checkContent,
+  checkEvent,
+  checkedClientOptions,
+  checkListener,
+  checkPresence,
+  checkRoomName,
+  checkStream,
+  checkWait,
+  type EventName,
+} from "./checks.ts";
 import { Driver } from "./driver.ts";
 import { Emitter } from "./emitter.ts";
+import type { StreamOptions } from "./event-stream.ts";
 import { type ClientOptions, engineOptions } from "./options.ts";
-import { Outcomes, type Stored } from "./outcomes.ts";
+import { noticed, Outcomes, type Sent } from "./outcomes.ts";
 import { platformClock, platformRandom, platformWebSocket, reportError } from "./platform.ts";
 import { Room } from "./room.ts";
 import { MemoryStorage } from "./storage.ts";
+import { Streams } from "./streams.ts";
 import { TokenSource } from "./token-source.ts";
 import { webSocketConnect } from "./transport.ts";
+import { unlessAborted, type WaitOptions } from "./waiting.ts";
 
-/** A message that was handed over. */
-export interface Sent {
-  /** Its id, in text form. */
-  readonly id: string;
-  /**
-   * Settles with the message, however long that takes: over reconnects, a close and the next start, and, where the room was left, when
-   * it is joined again (PUB-21). Rejects with a ProtocolError where it is finally rejected, with `processed: "maybe"` where nobody can
-   * say; with a UsageError ENTRY_SETTLED where it was cancelled, OUTBOX_CORRUPT where the storage turns out to be unreadable.
-   */
-  readonly stored: Promise<Stored>;
-}
+type Optional<T> = { [K in keyof T]: T[K] | undefined };
 
 /**
  * A client of one relay, or of several that share a broker.
@@ -48,13 +51,14 @@ export interface Sent {
  * client.start();
  * const lobby = client.room("lobby");
  * await lobby.join({ tail: 50 });
- * await lobby.publish("hello").stored;
+ * await lobby.publish("hello");
  * ```
  */
 export class Client {
   readonly #clock: Clock;
   readonly #events: Emitter<ClientEvents> = new Emitter(reportError);
   readonly #outcomes: Outcomes = new Outcomes();
+  readonly #streams: Streams = new Streams(this.#events);
   readonly #rooms: Map<string, Room> = new Map();
   /** Rooms that the application has left, and that are forgotten as soon as nothing of theirs is pending. */
   readonly #leaving: Set<string> = new Set();
@@ -84,6 +88,7 @@ export class Client {
       onTransportFailed: (cause) => this.#complain(new UsageError("OPTION_INVALID", "the transport has thrown an error", cause)),
       onLoadFailed: (error) => {
         this.#outcomes.lost(error);
+        this.#streams.end({ error });
         this.#complain(error);
       },
     });
@@ -133,6 +138,20 @@ export class Client {
     return this.#events.on(name, listener);
   }
 
+  /**
+   * As {@link on}, as an async iterator: each event of this name from now on, until the client is closed. Rejects, behind the events that
+   * wait, with a UsageError STREAM_OVERFLOW where more than `capacity` of them wait; CLOSED where the relay has ended the client for good;
+   * OUTBOX_CORRUPT; at once with the reason of `signal`.
+   * @example
+   * ```ts
+   * for await (const { state } of client.events("state")) show(state);
+   * ```
+   * @throws UsageError OPTION_INVALID; CLOSED while the client is closed; OUTBOX_CORRUPT. The reason of a signal that was aborted already.
+   */
+  events<K extends EventName>(name: K, options: StreamOptions = {}): AsyncIterableIterator<ClientEvents[K]> {
+    return this.#stream(name, options);
+  }
+
   /** Connects, and comes back after each end that permits it. Where it waits for its next attempt: at once. */
   start(): void {
     this.#wish = "start";
@@ -144,7 +163,7 @@ export class Client {
 
   /**
    * Says goodbye and closes, until the next {@link start}, which also enters the rooms again. What is not settled stays in the outbox, and
-   * `stored` of a message open; what waits for an answer rejects with a UsageError CLOSED, as it does where the relay ends the client
+   * its promise open; what waits for an answer rejects with a UsageError CLOSED, as it does where the relay ends the client
    * for good. Settles when the storage has been read, or could not be, and no write to it is under way.
    */
   async close(): Promise<void> {
@@ -158,15 +177,17 @@ export class Client {
 
   /**
    * Waits until nothing is left in the outbox; what was published in a room that was left counts too. Goes on waiting over reconnects, a
-   * {@link close} and the next {@link start}, as `stored` does: who closes the client must not wait for it any more.
-   * @throws UsageError CLOSED where something is left and the client is closed; OUTBOX_CORRUPT.
+   * {@link close} and the next {@link start}, as a publish does: who closes the client must not wait for it any more.
+   * @throws UsageError CLOSED where something is left and the client is closed; OUTBOX_CORRUPT; OPTION_INVALID. The reason of `signal`.
    */
-  async flush(): Promise<void> {
+  async flush(options: WaitOptions = {}): Promise<void> {
+    checkWait(options, "flush");
     if (this.outboxSize > 0) this.#requireOpen();
-    await new Promise<void>((resolve, reject) => {
+    const flushed = new Promise<void>((resolve, reject) => {
       this.#outcomes.flush({ resolve, reject });
       this.#driver.do(() => undefined, reject);
     });
+    await unlessAborted(options.signal, flushed);
   }
 
   /** As {@link close}, for `await using`. */
@@ -194,6 +215,11 @@ export class Client {
     return room;
   }
 
+  /** Publishes in the room of this name: as {@link Room.publish}, also in what it throws. */
+  publish(room: string, content: ContentInput, options: WaitOptions = {}): Sent {
+    return this.room(room).publish(content, options);
+  }
+
   /** Sends an event to the application behind the relay (SIG-2). Lost while there is no connection. @throws UsageError CLOSED. */
   signal(event: string, content?: ContentInput): void {
     this.#signal(undefined, event, content);
@@ -205,9 +231,13 @@ export class Client {
     this.#driver.now((now) => this.#engine.rooms.setPresence(presence, now));
   }
 
-  /** Follows users. @returns what is known as soon as there is a connection; changes come as `presence`. Rejects with a UsageError CLOSED. */
-  watch(users: readonly string[]): Promise<UserPresence[]> {
-    return this.#ask((now) => this.#engine.rooms.watch(users, now)) as Promise<UserPresence[]>;
+  /**
+   * Follows users. @returns what is known as soon as there is a connection; changes come as `presence`. Rejects with a UsageError CLOSED,
+   * OPTION_INVALID; the reason of `signal`.
+   */
+  async watch(users: readonly string[], options: WaitOptions = {}): Promise<UserPresence[]> {
+    checkWait(options, "watch");
+    return this.#ask<UserPresence[]>((now) => this.#engine.rooms.watch(users, now), options);
   }
 
   /**
@@ -220,20 +250,22 @@ export class Client {
 
   #makeRoom(name: string): Room {
     const room = new Room(name, {
-      join: (options) => {
+      join: ({ signal, ...options }) => {
         this.#leaving.delete(name);
         if (!this.#rooms.has(name)) this.#rooms.set(name, room);
-        return this.#ask((now) => this.#engine.rooms.join(name, options, now)) as Promise<JoinedRoom>;
+        return this.#ask<JoinedRoom>((now) => this.#engine.rooms.join(name, options, now), { signal });
       },
-      leave: () => {
+      leave: (options) => {
         this.#leaving.add(name);
-        return this.#request((now) => this.#engine.rooms.leave(name, now)) as Promise<void>;
+        return this.#request<void>((now) => this.#engine.rooms.leave(name, now), options);
       },
-      publish: (content, kind, target) => this.#publish(name, content, kind, target),
+      publish: (content, kind, target, options) => this.#publish(name, content, kind, target, options),
+      messages: (options) => this.#stream("message", options, name),
       cancel: (id) => this.#driver.now(() => this.#engine.rooms.cancel(id)),
       type: (state) => this.#driver.now((now) => this.#engine.rooms.type(name, state, now)),
       markRead: (offset) => this.#driver.now(() => this.#engine.rooms.markRead(name, offset)),
-      history: (options) => this.#ask((now) => this.#engine.rooms.history(name, options, now)) as Promise<HistoryPage>,
+      history: ({ signal, ...options }) =>
+        this.#ask<HistoryPage>((now) => this.#engine.rooms.history(name, options, now), { signal }),
       signal: (event, content) => this.#signal(name, event, content),
       known: () => this.#engine.rooms.room(name),
     });
@@ -255,8 +287,15 @@ export class Client {
     this.#driver.now(() => this.#engine.rooms.signal(room, event, content));
   }
 
-  #publish(room: string, content: ContentInput | undefined, kind: ChatKind, target: string | undefined): Sent {
+  #publish(
+    room: string,
+    content: ContentInput | undefined,
+    kind: ChatKind,
+    target: string | undefined,
+    options: WaitOptions,
+  ): Sent {
     checkContent(content);
+    checkWait(options, "publish");
     this.#requireOpen();
     const targetBytes = target === undefined ? new Uint8Array(0) : parseMessageId(target);
     const idBytes = this.#engine.nextId(this.#clock.wall());
@@ -268,18 +307,18 @@ export class Client {
       this.#outcomes.unpublish(id);
       throw error;
     }
-    return { id, stored };
+    return Object.assign(options.signal === undefined ? stored : noticed(unlessAborted(options.signal, stored)), { id });
   }
 
   /** A request that wants a connection. */
-  async #ask(command: (now: number) => number): Promise<unknown> {
+  async #ask<T>(command: (now: number) => number, wait: Optional<WaitOptions>): Promise<T> {
     this.#requireOpen();
-    return this.#request(command);
+    return this.#request(command, wait);
   }
 
-  /** Gives a request to the engine. @param command - returns its number. */
-  #request(command: (now: number) => number): Promise<unknown> {
-    return new Promise((resolve, reject) => {
+  /** Gives a request to the engine. @param command - returns its number; of a request whose answer is a T. */
+  #request<T>(command: (now: number) => number, { signal }: Optional<WaitOptions>): Promise<T> {
+    const answer = new Promise<unknown>((resolve, reject) => {
       this.#driver.do((now) => {
         try {
           this.#outcomes.request(command(now), { resolve, reject });
@@ -288,6 +327,14 @@ export class Client {
         }
       }, reject);
     });
+    return unlessAborted(signal, answer as Promise<T>);
+  }
+
+  #stream<K extends EventName>(name: K, options: StreamOptions, room?: string): AsyncIterableIterator<ClientEvents[K]> {
+    checkEvent(name);
+    checkStream(options);
+    this.#requireOpen();
+    return this.#streams.open(name, options, room);
   }
 
   /** Refuses what would wait in vain. A client that was not started yet, or waits for a token, is none of that kind. */
@@ -340,7 +387,11 @@ export class Client {
 
   #quiet(): void {
     if (this.outboxSize === 0) this.#outcomes.flushed();
-    if (this.#isClosed) this.#outcomes.ended(this.#closed("no answer will come"));
+    if (this.#isClosed) {
+      const error = this.#closed("no answer will come");
+      this.#outcomes.ended(error);
+      this.#streams.end(this.#end && { error });
+    }
     this.#forgetRooms();
   }
 }

@@ -28,9 +28,10 @@ export type { Clock, Random } from "../session/host.ts";
 export type { ClientState, EntryState } from "../session/transitions.ts";
 export { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 export type { EventName } from "./checks.ts";
-export { Client, type Sent } from "./client.ts";
+export { Client } from "./client.ts";
+export type { StreamOptions } from "./event-stream.ts";
 export type { ClientOptions, ObservedFrame } from "./options.ts";
-export type { Stored } from "./outcomes.ts";
+export type { Sent, Stored } from "./outcomes.ts";
 export { type HistoryOptions, Room } from "./room.ts";
 export { MemoryStorage, type OutboxStorage } from "./storage.ts";
 export {
@@ -41,3 +42,4 @@ export {
   type WebSocketLike,
   webSocketConnect,
 } from "./transport.ts";
+export type { AbortSignalLike, WaitOptions } from "./waiting.ts";

@@ -15,10 +15,29 @@ export interface Stored {
   readonly timeMs: number;
 }
 
+/**
+ * A message that was handed over: a promise of where it is stored, with the message's id. One that nobody looks at is no unhandled rejection.
+ *
+ * It settles with the message, however long that takes: over reconnects, a close and the next start, and, where the room was left, when
+ * it is joined again (PUB-21). Rejects with a ProtocolError where it is finally rejected, with `processed: "maybe"` where nobody can
+ * say; with a UsageError ENTRY_SETTLED where it was cancelled, OUTBOX_CORRUPT where the storage turns out to be unreadable; with the
+ * signal's reason where the caller gave up waiting, which takes nothing back: that is for `cancel`.
+ */
+export interface Sent extends Promise<Stored> {
+  /** The message's id, in text form. */
+  readonly id: string;
+}
+
 /** The two ends of a promise. */
 export interface Settler<T> {
   resolve(value: T): void;
   reject(error: unknown): void;
+}
+
+/** The promise itself: who does not look at it must not be ended by it. */
+export function noticed<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 /** See the head of this file. */
@@ -63,9 +82,7 @@ export class Outcomes {
   publish(id: string, room: string): Promise<Stored> {
     const stored = new Promise<Stored>((resolve, reject) => this.#publishes.set(id, { resolve, reject, room }));
     this.#counts.set(room, (this.#counts.get(room) ?? 0) + 1);
-    // Who does not look at it must not be ended by it.
-    stored.catch(() => undefined);
-    return stored;
+    return noticed(stored);
   }
 
   /** The message is settled, or was refused when it was handed over: nobody waits for it. */

@@ -6,11 +6,13 @@
 
 import { UsageError } from "../errors.ts";
 import type { ContentInput } from "../session/client-convert.ts";
-import type { HistoryPage, JoinedRoom } from "../session/client-events.ts";
+import type { HistoryPage, JoinedRoom, Message } from "../session/client-events.ts";
 import type { ClientRoom, JoinOptions } from "../session/client-room.ts";
 import { ChatKind } from "../wire/codec.ts";
-import { checkHistory, checkJoin } from "./checks.ts";
-import type { Sent } from "./client.ts";
+import { checkHistory, checkJoin, checkWait } from "./checks.ts";
+import type { StreamOptions } from "./event-stream.ts";
+import type { Sent } from "./outcomes.ts";
+import type { WaitOptions } from "./waiting.ts";
 
 /** Which part of a log is read (HIS-1). */
 export interface HistoryOptions {
@@ -24,13 +26,14 @@ export interface HistoryOptions {
 
 /** What a room asks its client to do. */
 export interface RoomActions {
-  join(options: JoinOptions): Promise<JoinedRoom>;
-  leave(): Promise<void>;
-  publish(content: ContentInput | undefined, kind: ChatKind, target: string | undefined): Sent;
+  join(options: JoinOptions & WaitOptions): Promise<JoinedRoom>;
+  leave(options: WaitOptions): Promise<void>;
+  publish(content: ContentInput | undefined, kind: ChatKind, target: string | undefined, options: WaitOptions): Sent;
+  messages(options: StreamOptions): AsyncIterableIterator<Message>;
   cancel(id: string): boolean;
   type(state: "press" | "stop"): void;
   markRead(offset: number): void;
-  history(options: HistoryOptions): Promise<HistoryPage>;
+  history(options: HistoryOptions & WaitOptions): Promise<HistoryPage>;
   signal(event: string, content: ContentInput | undefined): void;
   /** What the engine knows of it; undefined before it was joined. */
   known(): Pick<ClientRoom, "state" | "joined"> | undefined;
@@ -58,9 +61,10 @@ export class Room {
    * Enters the room, now and on every later connection, resuming where it was. Waits as long as it takes for a connection: also for the
    * client's start, its storage, or a fresh token (`locked`).
    * Rejects with a ProtocolError, as ROOM_UNAVAILABLE, where the relay refuses it for good, or FIELD_INVALID; with a UsageError CLOSED where
-   * the client is closed or ends before the answer, OPTION_INVALID, and OUTBOX_CORRUPT where its storage cannot be read.
+   * the client is closed or ends before the answer, OPTION_INVALID, and OUTBOX_CORRUPT where its storage cannot be read; with the reason
+   * of `signal`: the room is entered all the same, unless it is left.
    */
-  async join(options: JoinOptions = {}): Promise<JoinedRoom> {
+  async join(options: JoinOptions & WaitOptions = {}): Promise<JoinedRoom> {
     checkJoin(options);
     this.#isGivenUp = false;
     return this.#actions.join(options);
@@ -68,36 +72,52 @@ export class Room {
 
   /**
    * Leaves the room; at once where there is no connection. What was published and is not settled stays in the outbox: it is sent, and its
-   * `stored` settles, when the room is joined again; until then it can be cancelled (PUB-21).
+   * promise settles, when the room is joined again; until then it can be cancelled (PUB-21). Rejects with a UsageError OPTION_INVALID,
+   * CLOSED, OUTBOX_CORRUPT; the reason of `signal`.
    */
-  leave(): Promise<void> {
+  async leave(options: WaitOptions = {}): Promise<void> {
+    checkWait(options, "leave");
     this.#isGivenUp = true;
-    return this.#actions.leave();
+    return this.#actions.leave(options);
+  }
+
+  /**
+   * The messages of this room from now on, as an async iterator, until it is left or the client closed. Rejects, behind the messages that
+   * wait, with a ProtocolError where the relay closes the room; otherwise as {@link Client.events}, also in what it throws.
+   * @example
+   * ```ts
+   * for await (const { sender, content } of room.messages({ signal })) show(sender, content?.text);
+   * ```
+   */
+  messages(options: StreamOptions = {}): AsyncIterableIterator<Message> {
+    return this.#actions.messages(options);
   }
 
   /**
    * Hands a message over. It is stored in the outbox, and sent when the room is open: now, or after any number of reconnects. Before the
    * first join it waits for that.
+   * @returns a promise of its place in the log, with its id.
    * @throws UsageError OUTBOX_FULL; CLOSED where the client is closed; ROOM_NOT_JOINED where the room was left, refused or taken away, until
-   * it is joined again; OPTION_INVALID; OUTBOX_CORRUPT. ProtocolError FIELD_INVALID, LIMIT_EXCEEDED. Nothing was taken then.
+   * it is joined again; OPTION_INVALID; OUTBOX_CORRUPT. ProtocolError FIELD_INVALID, LIMIT_EXCEEDED. The reason of a signal that was aborted
+   * already. Nothing was taken then.
    */
-  publish(content: ContentInput): Sent {
-    return this.#publish(content, ChatKind.UNSPECIFIED, undefined);
+  publish(content: ContentInput, options: WaitOptions = {}): Sent {
+    return this.#publish(content, ChatKind.UNSPECIFIED, undefined, options);
   }
 
   /** Replaces, for readers, the content of an own message (LOG-8). @param id - its id in text form. @throws as {@link publish}. */
-  edit(id: string, content: ContentInput): Sent {
-    return this.#publish(content, ChatKind.EDIT, id);
+  edit(id: string, content: ContentInput, options: WaitOptions = {}): Sent {
+    return this.#publish(content, ChatKind.EDIT, id, options);
   }
 
   /** Reacts to a message (LOG-8). @throws as {@link publish}. */
-  react(id: string, content: ContentInput): Sent {
-    return this.#publish(content, ChatKind.REACTION, id);
+  react(id: string, content: ContentInput, options: WaitOptions = {}): Sent {
+    return this.#publish(content, ChatKind.REACTION, id, options);
   }
 
   /** Deletes the content of a message (LOG-7). @throws as {@link publish}. */
-  redact(id: string): Sent {
-    return this.#publish(undefined, ChatKind.REDACTION, id);
+  redact(id: string, options: WaitOptions = {}): Sent {
+    return this.#publish(undefined, ChatKind.REDACTION, id, options);
   }
 
   /** Takes a message back that is not settled (PUB-12): the event `entry` tells what became of it. @returns whether there is one. */
@@ -120,8 +140,8 @@ export class Room {
     this.#actions.markRead(offset);
   }
 
-  /** Reads a part of the log, the latest by default (HIS-1). Rejects with a UsageError ROOM_NOT_JOINED while it is not open, CLOSED, OPTION_INVALID; ProtocolError FIELD_INVALID. */
-  async history(options: HistoryOptions = {}): Promise<HistoryPage> {
+  /** Reads a part of the log, the latest by default (HIS-1). Rejects with a UsageError ROOM_NOT_JOINED while it is not open, CLOSED, OPTION_INVALID; ProtocolError FIELD_INVALID; the reason of `signal`. */
+  async history(options: HistoryOptions & WaitOptions = {}): Promise<HistoryPage> {
     checkHistory(options);
     return this.#actions.history(options);
   }
@@ -131,12 +151,12 @@ export class Room {
     this.#actions.signal(event, content);
   }
 
-  #publish(content: ContentInput | undefined, kind: ChatKind, target: string | undefined): Sent {
+  #publish(content: ContentInput | undefined, kind: ChatKind, target: string | undefined, options: WaitOptions): Sent {
     const state = this.#actions.known()?.state;
     // A relay may also put the client into a room that the application has left (ROM-6).
     if (state === "left" || (this.#isGivenUp && state !== "joined")) {
       throw new UsageError("ROOM_NOT_JOINED", `the room "${this.name}" was left, refused or taken away; join it again first`);
     }
-    return this.#actions.publish(content, kind, target);
+    return this.#actions.publish(content, kind, target, options);
   }
 }

@@ -102,7 +102,7 @@ describe("the options of a client", () => {
     const join = ada.room("lobby").join({ tail: undefined } as object);
     await world.pass(50);
     expect(await join).toMatchObject({ verdict: "fresh" });
-    const { stored } = ada.room("lobby").publish({ text: "x", data: undefined } as never);
+    const stored = ada.room("lobby").publish({ text: "x", data: undefined } as never);
     await world.pass(50);
     expect(await stored).toMatchObject({ offset: 1 });
   });

@@ -26,7 +26,7 @@ describe("a client without a connection", () => {
   it("keeps joins, watches and publishes while it is not started", async () => {
     const world = new World();
     const ada = world.client("ada");
-    const waiting = [ada.room("lobby").join(), ada.watch(["bob"]), ada.room("lobby").publish("early").stored, ada.flush()];
+    const waiting = [ada.room("lobby").join(), ada.watch(["bob"]), ada.room("lobby").publish("early"), ada.flush()];
     await world.pass(50);
     expect(await Promise.all(waiting.map(standing))).toEqual(Array(4).fill("pending"));
     started(ada);
@@ -37,10 +37,10 @@ describe("a client without a connection", () => {
   it("keeps them while it waits for a token, and goes on with a fresh one (AUT-10)", async () => {
     const world = new World();
     const ada = started(world.client("ada", { token: "bad" }));
-    const waiting = [ada.room("lobby").join(), ada.watch(["bob"]), ada.room("lobby").publish("early").stored, ada.flush()];
+    const waiting = [ada.room("lobby").join(), ada.watch(["bob"]), ada.room("lobby").publish("early"), ada.flush()];
     await world.pass(100);
     expect(ada.state).toBe("locked");
-    const late = [ada.room("hall").join(), ada.room("hall").publish("late").stored];
+    const late = [ada.room("hall").join(), ada.room("hall").publish("late")];
     expect(await Promise.all([...waiting, ...late].map(standing))).toEqual(Array(6).fill("pending"));
     ada.setToken("ada");
     await world.pass(5000);
@@ -55,7 +55,7 @@ describe("a client without a connection", () => {
     });
     const ada = started(world.client("ada"));
     const ends = Promise.allSettled([ada.room("lobby").join(), ada.watch(["bob"])]);
-    const { stored } = ada.room("lobby").publish("early");
+    const stored = ada.room("lobby").publish("early");
     const flush = ada.flush();
     await world.pass(100);
     expect(ada.state).toBe("closed");
@@ -86,7 +86,7 @@ describe("a client that is closed", () => {
     const refused = [lobby.join(), lobby.history(), ada.watch(["bob"]), ada.flush()];
     expect(await Promise.all(refused.map(standing))).toEqual(Array(4).fill("CLOSED"));
     await closing;
-    expect(await standing(kept.stored)).toBe("pending");
+    expect(await standing(kept)).toBe("pending");
     // What needs no connection, or is lost without one, is as before.
     lobby.typing();
     lobby.markRead(1);
@@ -97,8 +97,8 @@ describe("a client that is closed", () => {
     ada.start();
     const more = lobby.publish("more");
     await world.pass(100);
-    expect(await kept.stored).toMatchObject({ offset: 1 });
-    expect(await more.stored).toMatchObject({ offset: 2 });
+    expect(await kept).toMatchObject({ offset: 1 });
+    expect(await more).toMatchObject({ offset: 2 });
   });
 
   it("leaves a room at once", async () => {
@@ -125,7 +125,7 @@ describe("a client that is closed", () => {
       void ada.close();
       ada.start();
       const join = ada.room("lobby").join();
-      const { stored } = ada.room("lobby").publish("hello");
+      const stored = ada.room("lobby").publish("hello");
       await world.pass(100);
       void ada.close();
       ada.start();
@@ -204,7 +204,7 @@ describe("a client whose storage", () => {
     });
     const storage: OutboxStorage = { load: () => lock.then(() => inner.load()), write: (ops) => inner.write(ops) };
     const ada = started(world.client("ada", { storage }));
-    const waiting = [ada.room("lobby").join(), ada.room("lobby").publish("early").stored];
+    const waiting = [ada.room("lobby").join(), ada.room("lobby").publish("early")];
     await world.pass(100);
     expect(await Promise.all(waiting.map(standing))).toEqual(["pending", "pending"]);
     unlock();
@@ -244,7 +244,7 @@ describe("a client whose storage", () => {
     const world = new World();
     const storage: OutboxStorage = { load: () => Promise.reject(new Error("held")), write: () => Promise.resolve() };
     const ada = started(world.client("ada", { storage }));
-    const before = [ada.room("lobby").join(), ada.room("lobby").publish("early").stored, ada.flush()];
+    const before = [ada.room("lobby").join(), ada.room("lobby").publish("early"), ada.flush()];
     expect(await Promise.all(before.map(standing))).toEqual(Array(3).fill("OUTBOX_CORRUPT"));
     expect(usageCodeOf(() => ada.room("lobby").publish("late"))).toBe("OUTBOX_CORRUPT");
     expect(await standing(ada.watch(["bob"]))).toBe("OUTBOX_CORRUPT");
@@ -270,13 +270,13 @@ describe("a room that was left", () => {
     await world.pass(5000);
     expect(usageCodeOf(() => lobby.publish("late"))).toBe("ROOM_NOT_JOINED");
     expect(await standing(lobby.history())).toBe("ROOM_NOT_JOINED");
-    expect(await standing(sent.stored)).toBe("pending");
+    expect(await standing(sent)).toBe("pending");
     expect(ada.outboxSize).toBe(1);
     void lobby.join();
     const later = lobby.publish("later");
     await world.pass(100);
-    expect(await sent.stored).toMatchObject({ offset: 1 });
-    expect(await later.stored).toMatchObject({ offset: 2 });
+    expect(await sent).toMatchObject({ offset: 1 });
+    expect(await later).toMatchObject({ offset: 2 });
   });
 
   it("is forgotten once nothing of it is pending; the object that an application still has is good for another join", async () => {
@@ -307,7 +307,7 @@ describe("a room that was left", () => {
     expect(await standing(leaving)).toBe("resolved");
     expect(ada.room("hall")).not.toBe(hall);
     await Promise.all([hall.join(), world.pass(100)]);
-    expect(await Promise.all([hall.publish("again").stored, world.pass(100)])).toMatchObject([{ offset: 1 }, undefined]);
+    expect(await Promise.all([hall.publish("again"), world.pass(100)])).toMatchObject([{ offset: 1 }, undefined]);
   });
 
   it("takes what is published after a join that overtakes the leave", async () => {
@@ -316,7 +316,7 @@ describe("a room that was left", () => {
     const lobby = ada.room("lobby");
     void lobby.leave();
     const join = lobby.join();
-    const { stored } = lobby.publish("back");
+    const stored = lobby.publish("back");
     await world.pass(100);
     expect(await Promise.all([join, stored].map(standing))).toEqual(["resolved", "resolved"]);
   });
@@ -340,7 +340,7 @@ describe("a room that was left", () => {
     await world.pass(50);
     await refused;
     expect(usageCodeOf(() => secret.publish("late"))).toBe("ROOM_NOT_JOINED");
-    expect(await standing(early.stored)).toBe("pending");
+    expect(await standing(early)).toBe("pending");
     expect(secret.cancel(early.id)).toBe(true);
   });
 });

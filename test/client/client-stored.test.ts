@@ -20,7 +20,7 @@ async function leftBehind(world: World, reached: "relay" | "nobody"): Promise<St
     ada
       .room("lobby")
       .publish(text)
-      .stored.catch(() => undefined);
+      .catch(() => undefined);
   await world.pass(50);
   world.isDown = true;
   world.network.cut("ada");
@@ -29,7 +29,7 @@ async function leftBehind(world: World, reached: "relay" | "nobody"): Promise<St
     ada
       .room("lobby")
       .publish(text)
-      .stored.catch(() => undefined);
+      .catch(() => undefined);
   await world.pass(20);
   const state = await storage.load();
   expect(state.entries.map(({ state }) => state)).toEqual(["sent", "sent", "queued", "queued", "queued", "queued"]);

@@ -67,7 +67,7 @@ describe("the driver", () => {
     const errors: unknown[] = [];
     ada.on("error", ({ error }) => errors.push(error.cause));
     isBroken = true;
-    const { stored } = ada.room("lobby").publish("once");
+    const stored = ada.room("lobby").publish("once");
     await settle();
     expect(ada.state).toBe("waiting");
     // It was thrown by the send, and by the close that followed.

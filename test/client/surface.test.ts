@@ -25,6 +25,16 @@ const ids: Row["wrong"] = [undefined, null, 5, "", "text", `${id}0`, {}].map((wr
 const events: Row["wrong"] = [undefined, null, 5, "", long, lone].map((event) => [[event, "text"], "FIELD_INVALID"]);
 const users: Row["wrong"] = ["ada", undefined, null, 5, [5], [""], [long]].map((wrong) => [[wrong], "FIELD_INVALID"]);
 
+const capacities = [{ capacity: 0 }, { capacity: 1.5 }, { capacity: "5" }];
+/** What is no signal, and one that was aborted, behind these arguments. */
+const waits = (args: readonly unknown[]): Row["wrong"] => [
+  ...[null, 5, { signal: 5 }, { signal: {} }, { singal: new AbortController().signal }].map((options): Row["wrong"][number] => [
+    [...args, options],
+    "OPTION_INVALID",
+  ]),
+  [[...args, { signal: AbortSignal.abort({ code: "GIVEN_UP" }) }], "GIVEN_UP"],
+];
+
 const client: Readonly<Record<string, Row>> = {
   on: {
     wrong: [
@@ -35,9 +45,19 @@ const client: Readonly<Record<string, Row>> = {
     right: ["message", () => undefined],
     closed: { value: expect.any(Function) },
   },
+  events: {
+    wrong: [
+      [["nope"], "OPTION_INVALID"],
+      [[], "OPTION_INVALID"],
+      ...capacities.map((options): Row["wrong"][number] => [["state", options], "OPTION_INVALID"]),
+      ...waits(["state"]),
+    ],
+    right: ["state"],
+    closed: "CLOSED",
+  },
   start: { wrong: [], right: [], closed: nothing },
   close: { wrong: [], right: [], closed: nothing },
-  flush: { wrong: [], right: [], closed: nothing },
+  flush: { wrong: waits([]), right: [], closed: nothing },
   setToken: {
     wrong: [undefined, null, 5, {}, "", long, lone].map((token) => [[token], "FIELD_INVALID"]),
     right: ["t"],
@@ -47,6 +67,15 @@ const client: Readonly<Record<string, Row>> = {
     wrong: [undefined, null, 5, {}, "", long, lone].map((name) => [[name], "FIELD_INVALID"]),
     right: ["den"],
     closed: { value: expect.any(Room) },
+  },
+  publish: {
+    wrong: [
+      ...[undefined, null, 5, {}, "", long, lone].map((name): Row["wrong"][number] => [[name, "text"], "FIELD_INVALID"]),
+      [["lobby", undefined], "FIELD_INVALID"],
+      ...waits(["lobby", "text"]),
+    ],
+    right: ["lobby", "text"],
+    closed: "CLOSED",
   },
   signal: { wrong: events, right: ["wave", "text"], closed: "CLOSED" },
   setPresence: {
@@ -59,7 +88,7 @@ const client: Readonly<Record<string, Row>> = {
     right: [{ state: "away" }],
     closed: nothing,
   },
-  watch: { wrong: users, right: [["bob"]], closed: "CLOSED" },
+  watch: { wrong: [...users, ...waits([["bob"]])], right: [["bob"]], closed: "CLOSED" },
   unwatch: { wrong: users, right: [["bob"]], closed: nothing },
 };
 
@@ -70,15 +99,25 @@ const room: Readonly<Record<string, Row>> = {
       ...[{ tail: -1 }, { tail: 1.5 }, { maxCatchup: "5" }, { publishOnly: "yes" }, { position: { epoch: 0, offset: -1 } }].map(
         (options): Row["wrong"][number] => [[options], "FIELD_INVALID"],
       ),
+      ...waits([]),
     ],
     right: [{ tail: 5 }],
     closed: "CLOSED",
   },
-  leave: { wrong: [], right: [], closed: nothing },
-  publish: { wrong: [...contents, ...unknownName], right: ["text"], closed: "CLOSED" },
-  edit: { wrong: [...ids, [[id, undefined], "FIELD_INVALID"]], right: [id, "text"], closed: "CLOSED" },
-  react: { wrong: [...ids, [[id, undefined], "FIELD_INVALID"]], right: [id, "text"], closed: "CLOSED" },
-  redact: { wrong: ids, right: [id], closed: "CLOSED" },
+  leave: { wrong: waits([]), right: [], closed: nothing },
+  messages: {
+    wrong: [...capacities.map((options): Row["wrong"][number] => [[options], "OPTION_INVALID"]), ...waits([])],
+    right: [],
+    closed: "CLOSED",
+  },
+  publish: { wrong: [...contents, ...unknownName, ...waits(["text"])], right: ["text"], closed: "CLOSED" },
+  edit: { wrong: [...ids, [[id, undefined], "FIELD_INVALID"], ...waits([id, "text"])], right: [id, "text"], closed: "CLOSED" },
+  react: { wrong: [...ids, [[id, undefined], "FIELD_INVALID"], ...waits([id, "text"])], right: [id, "text"], closed: "CLOSED" },
+  redact: {
+    wrong: [...ids.map(([[wrong], code]): Row["wrong"][number] => [[wrong], code]), ...waits([id])],
+    right: [id],
+    closed: "CLOSED",
+  },
   cancel: { wrong: [], right: [id], closed: { value: false } },
   typing: { wrong: [], right: [], closed: nothing },
   stopTyping: { wrong: [], right: [], closed: nothing },
@@ -91,6 +130,7 @@ const room: Readonly<Record<string, Row>> = {
     wrong: [
       ...[null, 5, { befor: 5 }, { before: 1, after: 1 }].map((options): Row["wrong"][number] => [[options], "OPTION_INVALID"]),
       ...[{ before: -1 }, { after: 1.5 }, { limit: "5" }].map((options): Row["wrong"][number] => [[options], "FIELD_INVALID"]),
+      ...waits([]),
     ],
     right: [{ limit: 5 }],
     closed: "CLOSED",

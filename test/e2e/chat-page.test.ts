@@ -235,7 +235,7 @@ describe.skipIf(chromiumMissing !== undefined)(title, () => {
     client.on("message", ({ content }) => heard.push(content?.text));
     await client.room(room).join();
     await expect.poll(() => ada.page.locator(".person[data-here=true]").count(), patience).toBe(3);
-    await client.room(room).publish("from a terminal").stored;
+    await client.room(room).publish("from a terminal");
     for (const tab of [ada, bob]) await expect.poll(() => tab.texts(), patience).toEqual(["from a terminal"]);
     await ada.write("from a tab");
     await expect.poll(() => heard, patience).toEqual(["from a terminal", "from a tab"]);

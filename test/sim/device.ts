@@ -129,12 +129,11 @@ export class Device {
       .catch(() => undefined);
   }
 
-  publish(room: string, publish: () => { id: string; stored: Promise<unknown> }): void {
+  publish(room: string, publish: () => Promise<unknown> & { id: string }): void {
     try {
-      const { id, stored } = publish();
-      this.published.set(id, { room, index: this.published.size });
-      stored.catch(() => undefined);
-      this.#world.trace(this.name, "publish", id);
+      const sent = publish();
+      this.published.set(sent.id, { room, index: this.published.size });
+      this.#world.trace(this.name, "publish", sent.id);
     } catch (error) {
       // OUTBOX_FULL, ROOM_NOT_JOINED, CLOSED: nothing was taken.
       this.#world.trace(this.name, "refused", String((error as { code?: string }).code));
