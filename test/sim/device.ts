@@ -209,6 +209,8 @@ export class Device {
       this.#require("ack", before === state, () => `${id} was ${before}, and is ${state}`);
     }
     this.told.set(id, state);
+    const isKnown = state !== "failed" || error?.processed !== "maybe";
+    this.#require("ack", isKnown, () => `${id} is told failed with ${error?.code}, of which nobody can say it`);
     const key = plain(id);
     if (state === "stored") {
       // A copy of the outbox may have had it stored once more, when the log had forgotten it (PUB-7): each holder is told its own place.
@@ -230,6 +232,11 @@ export class Device {
     this.#world.trace(this.name, "joined", room, verdict, epoch, start);
     this.#world.counts.add(`verdict ${verdict}`);
     const view = this.#views.get(room);
+    this.#require(
+      "no-loss",
+      view === undefined || verdict !== "fresh",
+      () => `${this.name} is anew in ${room}, at ${view?.next}`,
+    );
     if (view === undefined || (verdict !== "resumed" && verdict !== "gap")) {
       this.#views.set(room, { epoch, next: start });
       return;
@@ -238,7 +245,7 @@ export class Device {
     // join of an open room was unanswered is ahead of what the answer says (ROM-10).
     this.#skipSeen(room, view);
     const { next } = view;
-    const from = verdict === "resumed" ? start : (missing?.first ?? 0);
+    const from = missing?.first ?? start;
     const isJoint = view.epoch === epoch && from <= next && (missing === undefined || missing.last === start - 1);
     this.#require("no-loss", isJoint, () => `${this.name} has ${room} ${verdict} from ${from} to ${start}, at ${next}`);
     view.next = Math.max(next, start);

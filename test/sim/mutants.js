@@ -79,6 +79,13 @@ export const mutants = [
     was: "      if (seq === this.#nextSeq) this.#settle(key, known.result);\n",
     becomes: "",
   },
+  {
+    name: "cancels what is under way",
+    area: "delivery",
+    file: "src/delivery/entry-states.ts",
+    was: 'sent: { send: "sent", stored: "stored", voided: "cancelled", fail: "failed", doubt: "maybe", cancel: "voiding" }',
+    becomes: 'sent: { send: "sent", stored: "stored", voided: "cancelled", fail: "failed", doubt: "maybe", cancel: "cancelled" }',
+  },
   // client
   {
     name: "resets the backoff when a transport opens",
@@ -95,25 +102,11 @@ export const mutants = [
     becomes: '    if (!isAnswer && verdict === "reset") this.#book.publisher.roomOpened(room, epoch, Number(joined.nextSeq));\n',
   },
   {
-    name: "tells an ack with the epoch of sending",
-    area: "client",
-    file: "src/session/client-publisher.ts",
-    was: "epoch: room.joined?.epoch ?? entry.epoch,",
-    becomes: "epoch: entry.epoch,",
-  },
-  {
     name: "keeps counting what was in flight on a lost connection",
     area: "client",
     file: "src/session/client-publisher.ts",
     was: "    this.#inFlight = 0;\n    this.#bytesInFlight = 0;\n    this.#batcher = new Batcher(this.#host.batch);",
     becomes: "    this.#batcher = new Batcher(this.#host.batch);",
-  },
-  {
-    name: "cancels what is under way",
-    area: "client",
-    file: "src/session/client-publisher.ts",
-    was: 'if (entry.state === "queued") this.#settleHere(entry, "cancel");',
-    becomes: 'if (entry.state !== "voiding") this.#settleHere(entry, "cancel");',
   },
   {
     name: "takes what may have been done for not done",
@@ -148,6 +141,13 @@ export const mutants = [
     area: "client",
     file: "src/session/client-life.ts",
     was: "    this.#host.leaveSession();\n",
+    becomes: "",
+  },
+  {
+    name: "shows again what was seen before a reset",
+    area: "client",
+    file: "src/session/client-inbox.ts",
+    was: "if (room.seen.get(chat.id, now) === true) return;",
     becomes: "",
   },
   // relay
@@ -187,20 +187,6 @@ export const mutants = [
     becomes: "",
   },
   {
-    name: "answers publishes of an earlier join",
-    area: "relay",
-    file: "src/session/server-publishing.ts",
-    was: 'room.state === "closed" || ticket.border < room.border',
-    becomes: 'room.state === "closed"',
-  },
-  {
-    name: "leaks credit when a room is joined anew",
-    area: "relay",
-    file: "src/session/server-output.ts",
-    was: "    this.#spent -= bytes;\n",
-    becomes: "    this.#spent += 20 * bytes;\n",
-  },
-  {
     name: "leaks the window",
     area: "relay",
     file: "src/session/server-room.ts",
@@ -215,11 +201,25 @@ export const mutants = [
     becomes: "    for (const _ of seats) done();\n",
   },
   {
-    name: "fills a room with a log of another epoch",
+    name: "loses what waits of a room that is joined anew",
     area: "relay",
-    file: "src/relay/room-desk.ts",
-    was: "if (slice.epoch !== seat.epoch || this.#seats.get(handle) !== seat) return;",
-    becomes: "if (this.#seats.get(handle) !== seat) return;",
+    file: "src/session/server-output.ts",
+    was: "    if (first !== undefined) room.next = first;\n",
+    becomes: "",
+  },
+  {
+    name: "counts credit twice",
+    area: "relay",
+    file: "src/session/server-output.ts",
+    was: "    this.#spent += bytes;\n",
+    becomes: "    this.#spent += 2 * bytes;\n",
+  },
+  {
+    name: "keeps the head of a room when its epoch changes",
+    area: "relay",
+    file: "src/relay/room.ts",
+    was: "    this.#log = log;\n    this.#marks.clear();",
+    becomes: "    this.#log = { ...log, head: this.#log?.head ?? log.head };\n    this.#marks.clear();",
   },
   // broker
   {
