@@ -255,7 +255,8 @@ export class Outbox {
       entry.storedVersion = version;
     }
     this.#writing = undefined;
-    return { added, removed };
+    // After a write that failed, what was added during it comes first.
+    return { added: added.sort((a, b) => a.order - b.order), removed };
   }
 
   /** The write has failed, as a whole: it is to be done again. */

@@ -91,6 +91,16 @@ describe("Outbox", () => {
     expect(outbox.size).toBe(0);
   });
 
+  it("tells what is stored in the order of publishing, also after a write that failed", () => {
+    const outbox = new Outbox(limits);
+    const first = outbox.add(draft("a", 1));
+    outbox.pollStore();
+    const second = outbox.add(draft("a", 2));
+    outbox.handleStoreFailed();
+    outbox.pollStore();
+    expect(outbox.handleStored().added).toEqual([first, second]);
+  });
+
   it("puts what was added before the storage was read behind what it holds", () => {
     const disk = new Disk();
     const before = new Outbox(limits);
