@@ -129,7 +129,7 @@ export interface WelcomeInfo {
   readonly timeMs: number;
 }
 
-/** What became of a publish (PUB-13). */
+/** A publish was handed over (`queued`), was found in storage, or something became of it (PUB-13). */
 export interface EntryChange {
   readonly room: string;
   readonly id: string;

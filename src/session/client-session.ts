@@ -7,7 +7,7 @@
  * {@link ClientSession.handleTimeout} at {@link ClientSession.pollTimeout}.
  */
 
-import { MessageIdGenerator } from "../delivery/message-id.ts";
+import { formatMessageId, MessageIdGenerator } from "../delivery/message-id.ts";
 import { Outbox, type StoreOp } from "../delivery/outbox.ts";
 import { readStoredState } from "../delivery/stored-state.ts";
 import { closeCode, ProtocolError, UsageError } from "../errors.ts";
@@ -99,7 +99,8 @@ export class ClientSession {
   }
 
   /**
-   * Takes over what storage holds, before anything else. Records that are damaged are set aside, each with an `error` event.
+   * Takes over what storage holds, before anything else. Each publish is told with its state; records that are damaged are set aside, each
+   * with an `error` event.
    * @param stored - what it gave; it is looked at before it is believed.
    * @throws UsageError STATE_INVALID after the start; OUTBOX_CORRUPT where it is no stored state at all.
    */
@@ -107,6 +108,8 @@ export class ClientSession {
     if (this.state !== "idle") throw new UsageError("STATE_INVALID", "the session was started already");
     const { state, lastOrder, corrupt, isSessionLost } = readStoredState(stored, () => this.nextId(this.#options.wall()));
     this.#conversation.removed(this.#outbox.restore(state, lastOrder));
+    for (const { room, id, state: entry } of [...state.entries].sort((a, b) => a.order - b.order))
+      this.#events.push({ type: "entry", room, id: formatMessageId(id), state: entry });
     for (const { kind, record, why } of corrupt) {
       const error = new UsageError("OUTBOX_CORRUPT", `a stored ${kind} is set aside: ${why}`);
       this.#events.push({ type: "error", error, room: undefined, record });
