@@ -171,7 +171,8 @@ export type UsageErrorCode =
   | "DEPENDENCY_MISSING"
   | "ABORTED"
   | "STREAM_OVERFLOW"
-  | "COUNTER_EXHAUSTED";
+  | "COUNTER_EXHAUSTED"
+  | "LOG_INVALID";
 
 /** Misuse by the caller, or a bound of its own making. Compare `code`, never `message`. */
 export class UsageError extends Error {

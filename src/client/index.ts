@@ -30,6 +30,7 @@ export { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 export type { EventName } from "./checks.ts";
 export { Client } from "./client.ts";
 export type { StreamOptions } from "./event-stream.ts";
+export { type ClientRecord, clientRecords, writeClientLog } from "./log.ts";
 export type { ClientOptions, ObservedFrame } from "./options.ts";
 export type { Sent, Stored } from "./outcomes.ts";
 export { type HistoryOptions, Room } from "./room.ts";

@@ -5,6 +5,8 @@
  */
 
 import { Client } from "../../src/client/client.ts";
+import { clientRecords } from "../../src/client/log.ts";
+import type { LogRecord } from "../../src/conformance/log-record.ts";
 import type { EntryChange, JoinedRoom, Message } from "../../src/session/client-events.ts";
 import type { Ledger } from "./ledger.ts";
 import { Process } from "./process.ts";
@@ -32,6 +34,9 @@ export class Device {
   readonly wanted = new Set<string>();
   /** Ids in the order of publishing, with their room. */
   readonly published = new Map<string, { readonly room: string; readonly index: number; cancelled?: true }>();
+  /** What its applications wrote of it, over all incarnations. */
+  readonly log: LogRecord[] = [];
+  endLog: () => void = () => undefined;
   /** The last that was told of each id. */
   readonly told = new Map<string, string>();
   readonly #views = new Map<string, View>();
@@ -64,6 +69,7 @@ export class Device {
     });
     this.#views.clear();
     this.#seen.clear();
+    this.endLog = clientRecords(client, this.name, (record) => this.log.push(record as LogRecord));
     client.on("entry", (change) => this.#entry(change));
     client.on("joined", (joined) => this.#joined(joined));
     client.on("left", ({ room }) => void this.#views.delete(room));

@@ -109,11 +109,11 @@ export const mutants = [
     becomes: "    this.#batcher = new Batcher(this.#host.batch);",
   },
   {
-    name: "takes what may have been done for not done",
+    name: "waits for a silent relay as if seconds were minutes",
     area: "client",
-    file: "src/session/client-publisher.ts",
-    was: 'error.processed !== "no" ? "doubt" :',
-    becomes: 'error.processed !== "no" ? "fail" :',
+    file: "src/session/client-session.ts",
+    was: "this.#heartbeat.start(welcome.deadMs, now);",
+    becomes: "this.#heartbeat.start(60 * welcome.deadMs, now);",
   },
   {
     name: "does not tell a gap",
@@ -201,11 +201,11 @@ export const mutants = [
     becomes: "    for (const _ of seats) done();\n",
   },
   {
-    name: "loses what waits of a room that is joined anew",
+    name: "drops a chat for which there is no credit",
     area: "relay",
     file: "src/session/server-output.ts",
-    was: "    if (first !== undefined) room.next = first;\n",
-    becomes: "",
+    was: "if (!fits || this.#spent + bytes > this.#granted) return false;",
+    becomes: "if (!fits || this.#spent + bytes > this.#granted) {\n      room.next = offset + 1;\n      return true;\n    }",
   },
   {
     name: "counts credit twice",

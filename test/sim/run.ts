@@ -1,5 +1,6 @@
 /** One run of one plan. */
 
+import { LogChecker } from "../../src/conformance/log-checker.ts";
 import { type FaultName, faults } from "./faults.ts";
 import type { Act, Plan } from "./plan.ts";
 import { Trace } from "./trace.ts";
@@ -42,6 +43,7 @@ export async function run(plan: Plan, keepLines = 0): Promise<Result> {
     for (const act of plan.acts) world.scheduler.at(act.at, () => perform(world, act));
     await pass(world, plan.durationMs);
     if (plan.mode === "liveness") await heal(world);
+    checkLogs(world);
     if (world.checks.violation !== undefined) throw world.checks.violation;
   } catch (error) {
     violation = error instanceof Violation ? error : new Violation("bounded", `${(error as Error).stack ?? error}`);
@@ -105,6 +107,15 @@ function lacking(world: World): string | undefined {
   return undefined;
 }
 
+/** What can be seen from outside, by the logs that the applications have written, is as well as what was seen inside. */
+function checkLogs(world: World): void {
+  const checker = new LogChecker();
+  for (const { name, log } of world.devices) for (const [i, record] of log.entries()) checker.add(record, `${name}:${i}`);
+  for (const { invariant, message, place } of checker.finish())
+    world.checks.require(invariant, false, () => `${place}, of the logs: ${message}`);
+  world.counts.add("records of client logs", checker.totals.records);
+}
+
 /** Everybody goes; nothing is left behind. */
 async function close(world: World): Promise<void> {
   for (const device of world.devices) void device.client.close();
@@ -115,6 +126,7 @@ async function close(world: World): Promise<void> {
       device.process.pending === 0,
       () => `${device.name} has left ${device.process.pending} timers: ${device.process.describe()}`,
     );
+    device.endLog();
   }
   for (const { relay, state, index } of world.relays) {
     if (state === "gone") continue;

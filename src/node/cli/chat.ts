@@ -1,6 +1,8 @@
 /** `chappe chat`: a room at the terminal. */
 
+import { closeSync, openSync, writeSync } from "node:fs";
 import { Client } from "../../client/client.ts";
+import { writeClientLog } from "../../client/log.ts";
 import { isLoopback } from "../../client/loopback.ts";
 import { MemoryStorage } from "../../client/storage.ts";
 import type { WebSocketConstructor } from "../../client/transport.ts";
@@ -45,6 +47,7 @@ export const chat: Command = {
       rule: wholeFrom(0, 3_600_000),
       help: "How long the first connection is tried for, and the end waits for what is not stored.",
     },
+    log: { value: "FILE", help: "Append what the client does and is told, for chappe check." },
     insecure: { help: "Send the token over ws:// to another machine, unencrypted." },
   },
   examples: [
@@ -72,6 +75,7 @@ export const chat: Command = {
       storage: new MemoryStorage(),
       agent: "chappe-cli",
     });
+    const endLog = logTo(given.text("log"), client);
     const problem = await talk(client, terminalOf(io), {
       room,
       tail,
@@ -79,10 +83,26 @@ export const chat: Command = {
       unreachable: () => unreachable,
       unreached: () => refused("url", url, unreachable ?? "no answer").message,
     });
+    endLog();
     if (problem !== undefined) throw new CliError(problem);
     return 0;
   },
 };
+
+/** @returns a function that ends the log. @throws CliError where the file cannot be written. */
+function logTo(path: string | undefined, client: Client): () => void {
+  if (path === undefined) return () => undefined;
+  try {
+    const file = openSync(path, "a");
+    const end = writeClientLog(client, `chat ${process.pid} ${Date.now()}`, (line) => writeSync(file, line));
+    return () => {
+      end();
+      closeSync(file);
+    };
+  } catch (error) {
+    throw refused("log", path, systemReason(error));
+  }
+}
 
 /** @throws CliError where no room can have that name. */
 function roomOf(name: string): string {

@@ -18,8 +18,13 @@ export interface Source {
 /** The file that an option names; standard input where it names none, or `-`. */
 export function sourceOf(given: Given, option: string, stdin: Readable): Source {
   const file = given.text(option) ?? "-";
+  return { ...sourceAt(file, stdin), ...(file !== "-" && { name: flag(option, file) }) };
+}
+
+/** A file; `-`: standard input. */
+export function sourceAt(file: string, stdin: Readable): Source {
   if (file === "-") return { name: "standard input", open: () => stdin };
-  return { name: flag(option, file), open: () => createReadStream(file) };
+  return { name: file, open: () => createReadStream(file) };
 }
 
 /**

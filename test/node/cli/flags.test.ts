@@ -8,7 +8,8 @@ import { parse } from "../../../src/node/cli/command.ts";
 import { commands } from "../../../src/node/cli/commands.ts";
 import { cli } from "../../support/cli.ts";
 
-const file = join(mkdtempSync(join(tmpdir(), "chappe-")), "file");
+const dir = mkdtempSync(join(tmpdir(), "chappe-"));
+const file = join(dir, "file");
 writeFileSync(file, "{}");
 
 interface Row {
@@ -68,8 +69,10 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     "token-file": token,
     tail: whole(0, 10_000),
     wait: whole(0, 3_600_000),
+    log: { good: [join(dir, "log")], bad: [isEmpty, ["/nowhere/x", "no such file"], ["/", "is a directory"]] },
     insecure: none,
   },
+  check: { most: whole(1, 1_000_000), json: none },
   decode: { file: input, stream: none, encoding: choice("auto", "hex", "base64", "raw"), json: none },
   encode: { file: input, stream: none, to: choice("hex", "base64", "raw") },
 };
@@ -77,7 +80,7 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
 const rest = (command: string, flag: string): string[] => {
   if (command === "serve") return [...(flag === "tokens" ? [] : ["--dev"]), ...(flag === "port" ? [] : ["--port", "0"])];
   if (command === "chat") return ["lobby", ...(flag === "user" || flag === "token-file" ? [] : ["--user", "ada"])];
-  return [];
+  return command === "check" ? [file] : [];
 };
 const line = (command: string, text: string) => ({ code: 2, stdout: "", stderr: `chappe ${command}: ${text}\n` });
 
