@@ -9,6 +9,7 @@ import { UsageError } from "../errors.ts";
 import type { ClientEvent } from "../session/client-events.ts";
 import type { ClientSession } from "../session/client-session.ts";
 import type { Clock } from "../session/host.ts";
+import { check, doing } from "../session/option-rules.ts";
 import type { OutboxStorage } from "./storage.ts";
 import type { Connect, Transport, TransportEvents } from "./transport.ts";
 
@@ -175,9 +176,10 @@ export class Driver {
   #open(): void {
     const { engine, url, clock, connect, onTransportFailed } = this.#options;
     let transport: Transport | undefined;
-    // A transport that was given up says nothing any more.
     const ifCurrent = (input: (now: number) => void) => {
-      if (transport !== undefined && transport === this.#transport) this.now(input);
+      if (transport === undefined) throw new UsageError("STATE_INVALID", "connect must return before it tells anything");
+      // A transport that was given up says nothing any more.
+      if (transport === this.#transport) this.now(input);
     };
     const events: TransportEvents = {
       open: (subprotocol) => ifCurrent((now) => engine.handleOpen(subprotocol, now)),
@@ -189,7 +191,9 @@ export class Driver {
         }),
     };
     try {
-      transport = connect(url, [engine.codec.subprotocol], events);
+      const made = connect(url, [engine.codec.subprotocol], events);
+      check(doing("send", "close"), "connect", made);
+      transport = made;
     } catch (cause) {
       // As WebSocket's constructor does where a page's policy forbids the address.
       transport = nowhere();

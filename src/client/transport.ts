@@ -20,7 +20,7 @@ export interface Transport {
   close(code: number, reason: string): void;
 }
 
-/** Opens a transport. MUST NOT call `events` before it has returned. */
+/** Opens a transport. MUST NOT call `events` before it has returned: they throw a UsageError STATE_INVALID until then. */
 export type Connect = (url: string, subprotocols: readonly string[], events: TransportEvents) => Transport;
 
 /** The part of the WebSocket interface that is used: browsers, Node 22, React Native and `ws` have it. */

@@ -1,7 +1,8 @@
 /** What the driver does with a transport that was given up, and with inputs while it is at work. */
 
 import { describe, expect, it } from "vitest";
-import type { TransportEvents } from "../../src/client/transport.ts";
+import type { Connect, TransportEvents } from "../../src/client/transport.ts";
+import { UsageError } from "../../src/errors.ts";
 import { binaryCodec } from "../../src/session/transmit.ts";
 import { settle, started, World } from "../support/world.ts";
 
@@ -41,6 +42,27 @@ describe("the driver", () => {
     await world.pass(100);
     expect(ada.state).toBe("ready");
     expect(failures).toEqual([]);
+  });
+
+  it.each<[string, Connect]>([
+    ["gives nothing", () => undefined as never],
+    ["gives a promise", (async () => ({ send: () => undefined, close: () => undefined })) as never],
+    ["gives what cannot send", () => ({ close: () => undefined }) as never],
+    [
+      "tells before it has returned",
+      (_url, subprotocols, events) => {
+        events.open(subprotocols[0] ?? "");
+        return { send: () => undefined, close: () => undefined };
+      },
+    ],
+  ])("takes a connect that %s for one that has failed, and tells why", async (_what, connect) => {
+    const world = new World();
+    const causes: unknown[] = [];
+    const ada = world.client("ada", { connect });
+    ada.on("error", ({ error }) => causes.push(error.cause));
+    ada.start();
+    await world.pass(100);
+    expect(causes[0]).toBeInstanceOf(UsageError);
   });
 
   it("takes a transport that throws for one that has ended, and tells why", async () => {
