@@ -3,15 +3,12 @@
  * it makes (ENC-8): of that only the names are checked here.
  */
 
-import type { OutboxLimits } from "../delivery/outbox.ts";
 import type { RoomPosition } from "../delivery/room-cursor.ts";
 import { ProtocolError } from "../errors.ts";
-import type { BackoffOptions } from "../session/backoff.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { ClientEvents } from "../session/client-events.ts";
-import type { ClientTimes } from "../session/client-options.ts";
-import type { BatchOptions } from "../session/client-publisher.ts";
+import { sessionRules } from "../session/client-options.ts";
 import type { JoinOptions } from "../session/client-room.ts";
 import {
   anything,
@@ -20,39 +17,20 @@ import {
   doing,
   invalid,
   isCallable,
-  isCodec,
   isObject,
-  ms,
   must,
   oneOf,
   type Rules,
   text,
-  texts,
   whole,
 } from "../session/option-rules.ts";
 import { checkFrame, createFrame } from "../wire/codec.ts";
-import { clientFrameBytes } from "../wire/limits.ts";
 import type { StreamOptions } from "./event-stream.ts";
 import { isLoopback } from "./loopback.ts";
 import type { ClientOptions } from "./options.ts";
 import type { HistoryOptions } from "./room.ts";
 import { parseRelayUrl } from "./url.ts";
 import { requireUnaborted, type WaitOptions } from "./waiting.ts";
-
-const times: Rules<ClientTimes> = {
-  connectTimeout: ms(1),
-  requestTimeout: ms(1),
-  typingThrottle: ms(0),
-  typingStop: ms(0),
-  // The bound of TypingMark.ttl_ms; 0 would be a stop.
-  typingTtl: whole(1, 60_000),
-  presenceRefresh: ms(1),
-  receiptInterval: ms(0),
-  storeRetry: ms(1),
-};
-const outbox: Rules<OutboxLimits> = { maxEntries: whole(1), maxBytes: whole(1) };
-const batch: Rules<BatchOptions> = { maxItems: whole(1), maxBytes: whole(1), maxDelayMs: ms(0) };
-const backoff: Rules<BackoffOptions> = { base: ms(1), cap: ms(1), breakAfter: whole(1), breakFor: ms(0) };
 
 /** A rule for each option. */
 export const clientRules: Rules<ClientOptions> = {
@@ -66,17 +44,8 @@ export const clientRules: Rules<ClientOptions> = {
   connect: callable,
   storage: doing("load", "write"),
   clock: doing("now", "wall", "setTimer", "clearTimer"),
-  random: callable,
   onFrame: callable,
-  codec: must("a FrameCodec", isCodec),
-  agent: text,
-  features: texts,
-  // Half of it is granted anew when half is used, and a frame of the largest size must fit then (CRD-5).
-  creditBytes: whole(2 * clientFrameBytes),
-  outbox,
-  batch,
-  backoff,
-  times,
+  ...sessionRules,
 };
 
 const position: Rules<RoomPosition> = { epoch: anything, offset: anything };

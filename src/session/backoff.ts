@@ -5,16 +5,17 @@
 
 import type { RetryName } from "../errors.ts";
 import { defaultTimes } from "../wire/limits.ts";
+import { callable, check, checkedBy, ms, type Rules, whole } from "./option-rules.ts";
 
 /** Settings; times in ms. */
 export interface BackoffOptions {
-  /** b of LIV-6: the random delay after n failures ends at b × 2^n. */
+  /** b of LIV-6: the random delay after n failures ends at b × 2^n; at least 1. */
   readonly base: number;
-  /** Upper end of every random delay. */
+  /** Upper end of every random delay; at least 1. */
   readonly cap: number;
-  /** Failures in a row that open the circuit. */
+  /** Failures in a row that open the circuit: a whole number from 1 up. */
   readonly breakAfter: number;
-  /** How far attempts are apart while it is open. */
+  /** How far attempts are apart while it is open; at least 0. */
   readonly breakFor: number;
 }
 
@@ -25,6 +26,9 @@ export const defaultBackoff: BackoffOptions = {
   breakAfter: 5,
   breakFor: 60_000,
 };
+
+/** A rule for each. */
+export const backoffRules: Rules<BackoffOptions> = { base: ms(1), cap: ms(1), breakAfter: whole(1), breakFor: ms(0) };
 
 /** The random part of each wait: from 0 to min(c, b × 2^n), n being how often in a row it has failed (LIV-6). */
 export function randomDelay(failures: number, { base, cap }: Pick<BackoffOptions, "base" | "cap">, random: () => number): number {
@@ -59,7 +63,10 @@ export class Backoff {
   #wasWelcome = false;
   #lastImmediate = Number.NEGATIVE_INFINITY;
 
+  /** @throws UsageError OPTION_INVALID, with the name of the option. */
   constructor(options: BackoffOptions, random: () => number) {
+    checkedBy(backoffRules, options, "backoff", "backoff.", Object.keys(backoffRules));
+    check(callable, "random", random);
     this.#options = options;
     this.#random = random;
   }

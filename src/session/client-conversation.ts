@@ -177,15 +177,15 @@ export class ClientConversation {
 
   /** Reads a part of the log (HIS-1). Answered by a HistoryPage. */
   history(name: string, options: { before?: number; after?: number; limit?: number }, now: number): number {
-    const room = this.#opened(name);
     const { before, after, limit = 0 } = options;
     const anchored = (before ?? 0) > 0 || after !== undefined;
     const anchor =
       after !== undefined
         ? { case: "after" as const, value: toUint64(after, "history.after") }
         : { case: "before" as const, value: toUint64(before ?? 0, "history.before") };
+    this.#require(createFrame("history", { room: 1, anchor, limit }));
+    const room = this.#opened(name);
     const init = { room: room.handle, epoch: BigInt(anchored ? (room.joined?.epoch ?? 0) : 0), anchor, limit };
-    this.#require(createFrame("history", init));
     const request = this.#nextRequest++;
     this.#book.request({ kind: "history", request, room: name }, now, (ref) => createFrame("history", init, { ref }));
     return request;

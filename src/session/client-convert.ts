@@ -38,6 +38,7 @@ import type {
   UserProfile,
   UserReceipt,
 } from "./client-events.ts";
+import { isObject } from "./option-rules.ts";
 
 /** What may be published: text, or a content; headers as a Map or a plain object. */
 export type ContentInput =
@@ -159,28 +160,30 @@ export function toContent(content: Content | undefined): MessageContent | undefi
   };
 }
 
-/** @throws ProtocolError FIELD_INVALID (local) for what is neither text nor data, or both. */
+/** @throws ProtocolError FIELD_INVALID (local) for what is neither text nor data, or both; and for headers that are none. */
 export function fromContent(input: ContentInput): Init<Content> {
   if (typeof input === "string") return { body: { case: "text", value: input } };
-  const { text, data, contentType, headers } = Object(input) as Exclude<ContentInput, string>;
-  if (text === undefined && data === undefined) {
-    throw new ProtocolError("FIELD_INVALID", "content: has neither text nor data", { field: "content" });
-  }
-  if (text !== undefined && data !== undefined) {
-    throw new ProtocolError("FIELD_INVALID", "content: has text and data", { field: "content" });
-  }
-  const entries = headers === undefined ? [] : isMap(headers) ? [...headers] : Object.entries(headers);
+  const { text, data, contentType = "", headers = {} } = Object(input) as Exclude<ContentInput, string>;
+  if (text === undefined && data === undefined) throw wrongContent("content", "has neither text nor data");
+  if (text !== undefined && data !== undefined) throw wrongContent("content", "has text and data");
+  if (!isObject(headers)) throw wrongContent("content.headers", "must be a Map or an object");
+  const entries = isMap(headers) ? headers : Object.entries(headers);
   // A copy: the caller may go on writing into its own.
   const own = data instanceof Uint8Array ? new Uint8Array(data) : data;
   return {
-    body: own !== undefined ? { case: "data", value: own } : { case: "text", value: text ?? "" },
-    contentType: contentType ?? "",
+    // What is neither text nor bytes is refused where it is encoded.
+    body: own !== undefined ? { case: "data", value: own } : { case: "text", value: text as string },
+    contentType,
     headers: Object.fromEntries(entries),
   };
 }
 
 function isMap(value: object): value is ReadonlyMap<string, string> {
   return value instanceof Map;
+}
+
+function wrongContent(field: string, what: string): ProtocolError {
+  return new ProtocolError("FIELD_INVALID", `${field}: ${what}`, { field });
 }
 
 export function toProfile(profile: Profile | undefined): UserProfile | undefined {

@@ -2,13 +2,14 @@
 
 import type { OutboxLimits } from "../delivery/outbox.ts";
 import type { Frame } from "../wire/codec.ts";
-import { defaultTimes } from "../wire/limits.ts";
-import type { BackoffOptions } from "./backoff.ts";
+import { clientFrameBytes, defaultTimes } from "../wire/limits.ts";
+import { type BackoffOptions, backoffRules } from "./backoff.ts";
 import type { BatchOptions } from "./client-publisher.ts";
 import type { Random } from "./host.ts";
+import { callable, checkedBy, isCodec, ms, must, type Rules, text, texts, whole, yesOrNo } from "./option-rules.ts";
 import type { FrameCodec } from "./transmit.ts";
 
-/** Times of a client, in ms, up to 2^31−1. A `Client` refuses others by their name. */
+/** Times of a client, in ms, up to 2^31−1. */
 export interface ClientTimes {
   /** From the opening of a transport to welcome; at least 1. */
   readonly connectTimeout: number;
@@ -64,3 +65,38 @@ export interface ClientSessionOptions {
 /** The defaults of {@link ClientSessionOptions.batch} and {@link ClientSessionOptions.outbox}. */
 export const defaultBatch: BatchOptions = { maxItems: 10, maxBytes: 16 * 1024, maxDelayMs: 5 };
 export const defaultOutbox: OutboxLimits = { maxEntries: 1000, maxBytes: 16 * 1024 * 1024 };
+
+const times: Rules<ClientTimes> = {
+  connectTimeout: ms(1),
+  requestTimeout: ms(1),
+  typingThrottle: ms(0),
+  typingStop: ms(0),
+  // The bound of TypingMark.ttl_ms; 0 would be a stop.
+  typingTtl: whole(1, 60_000),
+  presenceRefresh: ms(1),
+  receiptInterval: ms(0),
+  storeRetry: ms(1),
+};
+const outbox: Rules<OutboxLimits> = { maxEntries: whole(1), maxBytes: whole(1) };
+const batch: Rules<BatchOptions> = { maxItems: whole(1), maxBytes: whole(1), maxDelayMs: ms(0) };
+
+/** A rule for each option of a session that whoever drives it passes on. */
+export const sessionRules: Rules<Omit<ClientSessionOptions, "wall" | "byteStream" | "observe">> = {
+  random: callable,
+  codec: must("a FrameCodec", isCodec),
+  agent: text,
+  features: texts,
+  // Half of it is granted anew when half is used, and a frame of the largest size must fit then (CRD-5).
+  creditBytes: whole(2 * clientFrameBytes),
+  outbox,
+  batch,
+  backoff: backoffRules,
+  times,
+};
+
+const allRules: Rules<ClientSessionOptions> = { ...sessionRules, wall: callable, byteStream: yesOrNo, observe: callable };
+
+/** @returns a copy, without what is absent. @throws UsageError OPTION_INVALID, with the name of the option. */
+export function checkedSessionOptions(options: ClientSessionOptions): ClientSessionOptions {
+  return checkedBy(allRules, options, "options", "", ["random", "wall"]) as unknown as ClientSessionOptions;
+}

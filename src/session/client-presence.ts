@@ -79,6 +79,7 @@ export class ClientPresence {
 
 function toFrame({ state, activity = "", statusText = "" }: OwnPresence): Frame {
   const known = presenceStates[state];
-  if (known === undefined) throw new ProtocolError("FIELD_INVALID", `state: "${state}" is none`, { field: "presence.state" });
+  if (known === undefined)
+    throw new ProtocolError("FIELD_INVALID", `state: "${String(state)}" is none`, { field: "presence.state" });
   return createFrame("presence", { marks: [{ state: known, activity, statusText }] });
 }

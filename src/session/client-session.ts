@@ -18,7 +18,13 @@ import { ClientConversation } from "./client-conversation.ts";
 import { fromError, toError, toProfile } from "./client-convert.ts";
 import type { ClientEvent } from "./client-events.ts";
 import { ClientLife } from "./client-life.ts";
-import { type ClientSessionOptions, defaultBatch, defaultClientTimes, defaultOutbox } from "./client-options.ts";
+import {
+  type ClientSessionOptions,
+  checkedSessionOptions,
+  defaultBatch,
+  defaultClientTimes,
+  defaultOutbox,
+} from "./client-options.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { randomFraction } from "./host.ts";
 import type { ClientState } from "./transitions.ts";
@@ -40,14 +46,11 @@ export class ClientSession {
   #token = "";
 
   /** @throws UsageError OPTION_INVALID; ProtocolError FIELD_INVALID (local) for what hello cannot hold. */
-  constructor(options: ClientSessionOptions) {
+  constructor(given: ClientSessionOptions) {
+    const options = checkedSessionOptions(given);
     this.#options = options;
     this.codec = options.codec ?? binaryCodec;
     this.#creditWindow = options.creditBytes ?? 1024 * 1024;
-    // Half of it is granted anew when half is used, and a frame of the largest size must fit then.
-    if (!(this.#creditWindow >= 2 * clientFrameBytes)) {
-      throw new UsageError("OPTION_INVALID", `creditBytes must be at least ${2 * clientFrameBytes} (CRD-5)`);
-    }
     this.#requireHello("");
     const random = () => randomFraction(options.random);
     const times = { ...defaultClientTimes, ...options.times };
@@ -138,6 +141,8 @@ export class ClientSession {
    * @throws ProtocolError FIELD_INVALID (local): nothing has changed.
    */
   setToken(token: string, now: number): void {
+    if (typeof token !== "string" || token === "")
+      throw new ProtocolError("FIELD_INVALID", "token: is missing", { field: "token" });
     this.#requireHello(token);
     // This may refuse it too, so it comes before anything is changed.
     if (this.#life.isWelcome) this.#conversation.refresh(token, now);

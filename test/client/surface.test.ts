@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { Client } from "../../src/client/client.ts";
+import type { ObservedFrame } from "../../src/client/options.ts";
 import { Room } from "../../src/client/room.ts";
 import { started, World } from "../support/world.ts";
 
@@ -17,12 +18,21 @@ interface Row {
 }
 
 const nothing = { value: undefined };
-const contents: Row["wrong"] = [undefined, null, 5, {}, { text: 5 }, { text: "a", data: new Uint8Array(1) }, { text: lone }].map(
-  (content) => [[content], "FIELD_INVALID"],
-);
+const notContents = [
+  ...[null, 5, {}, { text: 5 }, { text: null }, { data: "abc" }, { text: "a", data: new Uint8Array(1) }, { text: lone }],
+  ...[null, 5, "abc", { a: 1 }, { a: lone }].map((headers) => ({ text: "a", headers })),
+  ...[5, lone].map((contentType) => ({ text: "a", contentType })),
+];
+const contents: Row["wrong"] = [undefined, ...notContents].map((content) => [[content], "FIELD_INVALID"]);
 const unknownName: Row["wrong"] = [[[{ text: "a", txet: "b" }], "OPTION_INVALID"]];
-const ids: Row["wrong"] = [undefined, null, 5, "", "text", `${id}0`, {}].map((wrong) => [[wrong, "text"], "FIELD_INVALID"]);
-const events: Row["wrong"] = [undefined, null, 5, "", long, lone].map((event) => [[event, "text"], "FIELD_INVALID"]);
+const ids: Row["wrong"] = [undefined, null, 5, "", "text", `${id}0`, {}, Symbol("id")].map((wrong) => [
+  [wrong, "text"],
+  "FIELD_INVALID",
+]);
+const events: Row["wrong"] = [
+  ...[undefined, null, 5, "", long, lone].map((event): Row["wrong"][number] => [[event, "text"], "FIELD_INVALID"]),
+  ...notContents.map((content): Row["wrong"][number] => [["wave", content], "FIELD_INVALID"]),
+];
 const users: Row["wrong"] = ["ada", undefined, null, 5, [5], [""], [long]].map((wrong) => [[wrong], "FIELD_INVALID"]);
 
 const capacities = [{ capacity: 0 }, { capacity: 1.5 }, { capacity: "5" }];
@@ -81,9 +91,13 @@ const client: Readonly<Record<string, Row>> = {
   setPresence: {
     wrong: [
       ...[undefined, null, 5, "online"].map((presence): Row["wrong"][number] => [[presence], "OPTION_INVALID"]),
-      ...[{}, { state: "here" }, { state: "online", activity: 5 }, { state: "online", statusText: long }].map(
-        (presence): Row["wrong"][number] => [[presence], "FIELD_INVALID"],
-      ),
+      ...[
+        {},
+        { state: "here" },
+        { state: Symbol("here") },
+        { state: "online", activity: 5 },
+        { state: "online", statusText: long },
+      ].map((presence): Row["wrong"][number] => [[presence], "FIELD_INVALID"]),
     ],
     right: [{ state: "away" }],
     closed: nothing,
@@ -152,9 +166,13 @@ const methods = (of: { prototype: object }) =>
     .filter(([name, { value }]) => typeof value === "function" && name !== "constructor")
     .map(([name]) => name);
 
-async function joined(): Promise<{ world: World; ada: Client }> {
+/** @param sent - the names of the frames that leave. */
+async function joined(sent: string[] = []): Promise<{ world: World; ada: Client }> {
   const world = new World();
-  const ada = started(world.client("ada"));
+  const onFrame = ({ direction, frame }: ObservedFrame) => {
+    if (direction === "out") sent.push(frame.body.case ?? "");
+  };
+  const ada = started(world.client("ada", { onFrame }));
   void ada.room("lobby").join();
   await world.pass(50);
   return { world, ada };
@@ -174,12 +192,18 @@ describe.each([
   };
 
   it.each(Object.entries(rows))("%s refuses what is wrong at once, and nothing has happened", async (name, { wrong }) => {
-    const { world, ada } = await joined();
     const sent: string[] = [];
+    const { world, ada } = await joined(sent);
+    expect(sent).not.toEqual([]);
+    sent.length = 0;
     const [before, stats] = [ada.outboxSize, world.relay.stats()];
     for (const [args, code] of wrong) expect([args, await call(ada, name, args)]).toEqual([args, code]);
     await world.pass(50);
     expect([ada.outboxSize, ada.state, world.relay.stats(), sent]).toEqual([before, "ready", stats, []]);
+  });
+
+  it.each(Object.entries(rows))("%s refuses it before the start too", async (name, { wrong }) => {
+    for (const [args, code] of wrong) expect([args, await call(new World().client("ada"), name, args)]).toEqual([args, code]);
   });
 
   it.each(Object.entries(rows))("%s after the close", async (name, { right, closed }) => {
