@@ -71,9 +71,17 @@ const rows: Readonly<Record<ErrorCodeName, Row>> = verdicts;
 
 const retryClass: Record<RetryName, number> = { never: 1, now: 2, after: 3, reauthenticate: 4 };
 
-/** The WebSocket close code for a connection that ends for this reason: 4000 + 100 × retry + code (ERR-4). */
-export function closeCode(code: ErrorCodeName, retry: RetryName = rows[code][1]): number {
-  return 4000 + 100 * retryClass[retry] + rows[code][0];
+/**
+ * The WebSocket close code for a connection that ends for this reason: 4000 + 100 × retry + code (ERR-4).
+ * @throws UsageError OPTION_INVALID for what is no code.
+ */
+export function closeCode(code: ErrorCodeName, retry: RetryName = rowOf(code)[1]): number {
+  return 4000 + 100 * retryClass[retry] + rowOf(code)[0];
+}
+
+function rowOf(code: ErrorCodeName): Row {
+  if (!Object.hasOwn(rows, code)) throw new UsageError("OPTION_INVALID", `code: "${String(code)}" is none of the protocol`);
+  return rows[code];
 }
 
 const namesByNumber: ReadonlyMap<number, ErrorCodeName> = new Map(
@@ -137,10 +145,13 @@ export class ProtocolError extends Error {
   /** Path of the field that is wrong, as `publish.content.headers` (ENC-8); undefined where none is. */
   readonly field: string | undefined;
 
-  /** @param message - for people and logs; without tokens and content (ERR-7). */
+  /**
+   * @param message - for people and logs; without tokens and content (ERR-7).
+   * @throws UsageError OPTION_INVALID for what is no code.
+   */
   constructor(code: ErrorCodeName, message: string, details: ProtocolErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    const [, retry, scope, processed] = rows[code];
+    const [, retry, scope, processed] = rowOf(code);
     this.code = code;
     this.origin = details.origin ?? "local";
     this.retry = details.retry ?? retry;

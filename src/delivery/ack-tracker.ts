@@ -43,7 +43,7 @@ export class AckTracker {
    * @throws UsageError STATE_INVALID where `seq` is not above {@link highest}, or either is out of range.
    */
   sent(seq: number, bytes: number): void {
-    if (!Number.isSafeInteger(seq) || seq <= (this.highest ?? 0) || !(bytes >= 0)) {
+    if (!Number.isSafeInteger(seq) || seq <= (this.highest ?? 0) || !Number.isFinite(bytes) || bytes < 0) {
       throw new UsageError("STATE_INVALID", `seq ${seq} (${bytes} bytes) cannot be sent after ${this.highest ?? 0}`);
     }
     this.#seqs.push(seq);
@@ -56,8 +56,11 @@ export class AckTracker {
    * Seqs `firstSeq` to `firstSeq + count − 1` are settled.
    *
    * @returns those of them that were in flight, ascending; unknown ones and those settled before are passed over (ACK-4).
+   * @throws UsageError OPTION_INVALID for what is no whole number.
    */
   settle(firstSeq: number, count: number): number[] {
+    if (!Number.isSafeInteger(firstSeq) || !Number.isSafeInteger(count))
+      throw new UsageError("OPTION_INVALID", "firstSeq, count: must be whole numbers");
     const news: number[] = [];
     const end = firstSeq + count;
     for (let i = this.#indexOf(firstSeq); i < this.#seqs.length; i++) {

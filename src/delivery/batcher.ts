@@ -54,12 +54,13 @@ export class Batcher<T> {
 
   /** @throws UsageError OPTION_INVALID */
   constructor(options: BatcherOptions) {
-    this.#maxItems = options.maxItems ?? 10;
-    this.#maxBytes = options.maxBytes;
-    this.#maxDelayMs = options.maxDelayMs;
-    if (!(this.#maxItems >= 1 && this.#maxBytes >= 1 && this.#maxDelayMs >= 0)) {
+    const { maxItems = 10, maxBytes, maxDelayMs } = Object(options) as BatcherOptions;
+    if (!(isFrom(1, maxItems) && isFrom(1, maxBytes) && isFrom(0, maxDelayMs))) {
       throw new UsageError("OPTION_INVALID", "maxItems and maxBytes must be at least 1, maxDelayMs at least 0");
     }
+    this.#maxItems = maxItems;
+    this.#maxBytes = maxBytes;
+    this.#maxDelayMs = maxDelayMs;
   }
 
   /** When to poll next, in ms; a time in the past where a group is due. Undefined: there is nothing to wait for. */
@@ -121,4 +122,8 @@ export class Batcher<T> {
   #isFull(group: Group<T>): boolean {
     return group.items.length >= this.#maxItems || group.bytes >= this.#maxBytes;
   }
+}
+
+function isFrom(least: number, value: unknown): boolean {
+  return typeof value === "number" && value >= least;
 }

@@ -29,8 +29,12 @@ export class MessageIdGenerator {
   #time = -1;
   #counter = 0;
 
-  /** @param random - fills the array with random bytes; a cryptographic source keeps ids of different processes apart. */
+  /**
+   * @param random - fills the array with random bytes; a cryptographic source keeps ids of different processes apart.
+   * @throws UsageError OPTION_INVALID
+   */
   constructor(random: (into: Uint8Array) => void) {
+    if (typeof random !== "function") throw new UsageError("OPTION_INVALID", "random: must be a function");
     this.#random = random;
   }
 
@@ -99,7 +103,7 @@ function writeTime(id: Uint8Array, time: number): void {
  * ```
  */
 export function isMessageId(bytes: Uint8Array): boolean {
-  return bytes.length === 16 && ((bytes[6] ?? 0) & 0xf0) === 0x70 && ((bytes[8] ?? 0) & 0xc0) === 0x80;
+  return bytes?.length === 16 && ((bytes[6] ?? 0) & 0xf0) === 0x70 && ((bytes[8] ?? 0) & 0xc0) === 0x80;
 }
 
 const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
@@ -129,7 +133,7 @@ const textForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$
  * @throws ProtocolError FIELD_INVALID where the text is of another form.
  */
 export function parseMessageId(text: string): Uint8Array {
-  if (!textForm.test(text)) throw invalid("not an id in the form 8-4-4-4-12");
+  if (typeof text !== "string" || !textForm.test(text)) throw invalid("not an id in the form 8-4-4-4-12");
   const digits = text.replaceAll("-", "");
   const id = new Uint8Array(16);
   for (let i = 0; i < 16; i++) id[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
@@ -176,7 +180,7 @@ export function messageIdOfKey(key: string): Uint8Array {
 }
 
 function requireLength(id: Uint8Array): void {
-  if (id.length !== 16) throw invalid(`a message id has 16 bytes, not ${id.length}`);
+  if (id?.length !== 16) throw invalid(`a message id has 16 bytes, not ${id?.length}`);
 }
 
 function invalid(message: string): ProtocolError {

@@ -75,7 +75,8 @@ export class Outbox {
 
   /** @throws UsageError OPTION_INVALID. */
   constructor(limits: OutboxLimits) {
-    for (const [name, value] of Object.entries(limits)) {
+    for (const name of ["maxEntries", "maxBytes"] as const) {
+      const value = limits?.[name];
       if (!Number.isSafeInteger(value) || value < 1)
         throw new UsageError("OPTION_INVALID", `${name} must be a whole number from 1 up`);
     }

@@ -66,9 +66,19 @@ export class RoomCursor {
   /** What the relay delivers next: below `#next` while a new join repeats what was seen (ROM-10). */
   #expected = 1;
 
-  /** @param position - where the reader was, as stored; absent: it knows nothing of the room. */
+  /**
+   * @param position - where the reader was, as stored; absent: it knows nothing of the room.
+   * @throws UsageError OPTION_INVALID for what no reader can have seen.
+   */
   constructor(position?: RoomPosition) {
     if (position === undefined) return;
+    if (
+      !Number.isSafeInteger(position?.epoch) ||
+      position.epoch < 1 ||
+      !Number.isSafeInteger(position.offset) ||
+      position.offset < 0
+    )
+      throw new UsageError("OPTION_INVALID", "position: must be an epoch from 1 and an offset from 0, up to 2^53-1");
     this.#epoch = position.epoch;
     this.#next = position.offset + 1;
     this.#expected = this.#next;

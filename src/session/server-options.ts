@@ -1,6 +1,7 @@
 /** What a relay's engine is made with. */
 
 import type { SessionLimits } from "../wire/limits.ts";
+import { anything, callable, check, checkedBy, isCodec, must, number, type Rule, type Rules, whole } from "./option-rules.ts";
 import type { FrameCodec } from "./transmit.ts";
 
 /** Times of a connection, in ms. */
@@ -43,4 +44,46 @@ export interface DrainOptions {
   readonly afterMaxMs: number;
   /** For people and logs (ERR-7). */
   readonly message?: string;
+}
+
+const uint32 = 0xffff_ffff;
+const count = whole(1, uint32);
+const limits: Readonly<Record<keyof SessionLimits, Rule>> = {
+  frameBytes: count,
+  contentBytes: count,
+  windowMessages: count,
+  windowBytes: count,
+  batchFrames: count,
+  openRequests: count,
+  rooms: count,
+  watchedUsers: count,
+  pageEntries: count,
+  dedupWindowS: count,
+  typingIntervalMs: count,
+  presenceTtlMs: count,
+};
+const time = number(0, uint32);
+const times: Readonly<Record<keyof ServerTimes, Rule>> = {
+  authTimeout: time,
+  pingAfter: time,
+  deadAfter: time,
+  rosterInterval: time,
+};
+const rules: Rules<ServerSessionOptions> = {
+  codec: must("a FrameCodec", isCodec),
+  // Each of their values is looked at below: none may be left out, and of a list of more times those are taken that are wanted.
+  limits: anything,
+  times: anything,
+  wall: callable,
+  requireMajor: whole(0, uint32),
+  controlQueueBytes: whole(1),
+  chatQueueBytes: whole(1),
+};
+
+/** @returns a copy. @throws UsageError OPTION_INVALID, with the name of the option. */
+export function checkedServerOptions(options: ServerSessionOptions): ServerSessionOptions {
+  const checked = checkedBy(rules, options, "options", "", ["codec", "wall"]) as unknown as ServerSessionOptions;
+  for (const [name, rule] of Object.entries(limits)) check(rule, `limits.${name}`, Object(checked.limits)[name]);
+  for (const [name, rule] of Object.entries(times)) check(rule, `times.${name}`, Object(checked.times)[name]);
+  return checked;
 }

@@ -34,7 +34,7 @@ import {
   withScope,
 } from "./server-frames.ts";
 import { HeldFrames } from "./server-held.ts";
-import type { DrainOptions, ServerSessionOptions } from "./server-options.ts";
+import { checkedServerOptions, type DrainOptions, type ServerSessionOptions } from "./server-options.ts";
 import { ServerOutput } from "./server-output.ts";
 import { settle } from "./server-publishing.ts";
 import { Fifo } from "./server-queues.ts";
@@ -64,8 +64,9 @@ export class ServerSession {
   readonly #hopes = new Set<number>();
   #features: readonly string[] = [];
 
-  /** In state `open`, with the opening of the transport still to come. */
-  constructor(options: ServerSessionOptions) {
+  /** In state `open`, with the opening of the transport still to come. @throws UsageError OPTION_INVALID, with the name of the option. */
+  constructor(given: ServerSessionOptions) {
+    const options = checkedServerOptions(given);
     this.#options = options;
     this.#output = new ServerOutput({
       codec: options.codec,
@@ -185,10 +186,7 @@ export class ServerSession {
   /** The answer to a request, with scope FRAME (FRM-7); with ref 0 to hello: it ends the connection (FRM-4). */
   fail(ref: number, error: ProtocolError, room = 0): void {
     if (this.#state === "closed") return;
-    if (ref === 0) {
-      this.#end(error, 0);
-      return;
-    }
+    if (ref === 0) return this.#end(error, 0);
     this.#rooms.kindOf(ref);
     this.#error(withScope(error, "frame"), { ref, room });
     this.#rooms.failed(ref);

@@ -13,7 +13,7 @@ import { createFrame as create, decodeFrame as decode, encodeFrame as encode } f
 import type { Frame } from "../../gen/chappe/v1/frame_pb.ts";
 import { CodecError } from "../codec/error.ts";
 import type { DecodeOptions } from "../codec/reader.ts";
-import { type ErrorCodeName, ProtocolError } from "../errors.ts";
+import { type ErrorCodeName, ProtocolError, UsageError } from "../errors.ts";
 import { findViolation, findViolationWithin, type Violation } from "./constraints.ts";
 import { type DecodeLimits, defaultDecodeLimits } from "./limits.ts";
 import { verbatimSize } from "./verbatim.ts";
@@ -79,11 +79,13 @@ export interface CodecOptions extends Partial<DecodeLimits> {
 }
 
 /**
- * A frame with this body; fields that are not given have their zero value. Nothing is checked: see {@link checkFrame}.
+ * A frame with this body; fields that are not given have their zero value. Nothing in it is checked: see {@link checkFrame}.
  *
  * ```ts
  * createFrame("join", { name: "lobby", tail: 50 }, { ref: 1 });
  * ```
+ *
+ * @throws UsageError OPTION_INVALID where there is no such body.
  */
 export function createFrame<C extends BodyCase>(
   bodyCase: C,
@@ -92,19 +94,22 @@ export function createFrame<C extends BodyCase>(
 ): FrameOf<C> {
   // The compiler cannot follow one name through both the union of bodies and the table of their schemas.
   const body = { case: bodyCase, value: init } as unknown as Body;
-  return create({ body, ref: options.ref ?? 0, mustUnderstand: options.mustUnderstand ?? false }) as FrameOf<C>;
+  const frame = create({ body, ref: options.ref ?? 0, mustUnderstand: options.mustUnderstand ?? false });
+  if (frame.body.case === undefined) throw new UsageError("OPTION_INVALID", `body: there is no "${String(bodyCase)}"`);
+  return frame as FrameOf<C>;
 }
 
 /**
  * The bytes of a frame.
  * @throws ProtocolError (local) where {@link decodeFrame} with the same limits would refuse them: FIELD_INVALID with `field` for a value
- * that its type or the schema does not allow, or text with half of a surrogate pair (ENC-8), BATCH_NESTED (BAT-2), FRAME_TOO_LARGE (LIM-1), ELEMENTS_EXCEEDED (LIM-2).
+ * that its type or the schema does not allow, or text with half of a surrogate pair (ENC-8), and for what is no frame at all; BATCH_NESTED
+ * (BAT-2), FRAME_TOO_LARGE (LIM-1), ELEMENTS_EXCEEDED (LIM-2). UsageError OPTION_INVALID for a limit that is none.
  */
 export function encodeFrame(frame: Frame, options: CodecOptions = {}): Uint8Array {
-  const violation = findViolationWithin(frame);
-  if (violation !== undefined) throw invalid(violation, "local");
   const limits = limitsOf(options);
   try {
+    const violation = findViolationWithin(frame);
+    if (violation !== undefined) throw invalid(violation, "local");
     const bytes = encode(frame);
     if (bytes.length > limits.frameBytes) {
       throw new ProtocolError("FRAME_TOO_LARGE", `frame of ${bytes.length} bytes, at most ${limits.frameBytes} are accepted`);
@@ -113,7 +118,7 @@ export function encodeFrame(frame: Frame, options: CodecOptions = {}): Uint8Arra
     if (bytes.length > limits.elements || limits.depth < defaultDecodeLimits.depth) decode(bytes, decodeOptions(limits, options));
     return bytes;
   } catch (error) {
-    throw protocolError(error, "local");
+    throw ofFrame(error, "local");
   }
 }
 
@@ -123,7 +128,8 @@ export function encodeFrame(frame: Frame, options: CodecOptions = {}): Uint8Arra
  *
  * `bytes` fields are views into `bytes`: leave them unchanged. Zero bytes are a frame without a body, to be ignored (FRM-6).
  * A field whose wire type is not its own counts as unknown (ENC-1).
- * @throws ProtocolError (remote) with the code, `at` (index of the byte) and `field` of what is malformed.
+ * @throws ProtocolError (remote) with the code, `at` (index of the byte) and `field` of what is malformed. UsageError OPTION_INVALID for a
+ * limit that is none.
  */
 export function parseFrame(bytes: Uint8Array, options: CodecOptions = {}): Frame {
   try {
@@ -135,11 +141,16 @@ export function parseFrame(bytes: Uint8Array, options: CodecOptions = {}): Frame
 
 /**
  * What the schema does not allow in this frame, apart from the frames inside a batch, each of which is judged by itself (BAT-3).
- * @returns an error (remote) FIELD_INVALID with the path of the first such field, as `page.entries[2].id` (ENC-8); undefined where all is allowed.
+ * @returns an error (remote) FIELD_INVALID with the path of the first such field, as `page.entries[2].id` (ENC-8), without one for what is no
+ * frame at all; undefined where all is allowed.
  */
 export function checkFrame(frame: Frame): ProtocolError | undefined {
-  const violation = findViolation(frame);
-  return violation === undefined ? undefined : invalid(violation, "remote");
+  try {
+    const violation = findViolation(frame);
+    return violation === undefined ? undefined : invalid(violation, "remote");
+  } catch (error) {
+    return ofFrame(error, "remote");
+  }
 }
 
 /**
@@ -157,15 +168,22 @@ export function checked(frame: Frame): Frame {
   return frame;
 }
 
-/** Bytes of a frame in binary form, or of a `Content` or `Publish` by itself (LIM-1, PUB-10), whether or not what it holds is allowed. */
+/**
+ * Bytes of a frame in binary form, or of a `Content` or `Publish` by itself (LIM-1, PUB-10), whether or not what it holds is allowed.
+ * @throws ProtocolError (local) FIELD_INVALID for what has no binary form.
+ */
 export function encodedSize(message: Frame | Content | Publish): number {
-  switch (message.$typeName) {
-    case "chappe.v1.Content":
-      return verbatimSize(message) ?? encodeContent(message).length;
-    case "chappe.v1.Publish":
-      return encodePublish(message).length;
-    default:
-      return encode(message).length;
+  try {
+    switch (message.$typeName) {
+      case "chappe.v1.Content":
+        return verbatimSize(message) ?? encodeContent(message).length;
+      case "chappe.v1.Publish":
+        return encodePublish(message).length;
+      default:
+        return encode(message).length;
+    }
+  } catch (error) {
+    throw ofFrame(error, "local");
   }
 }
 
@@ -174,11 +192,12 @@ function invalid({ code, field, rule }: Violation, origin: "local" | "remote"): 
 }
 
 function limitsOf(options: CodecOptions): DecodeLimits {
-  return {
-    frameBytes: options.frameBytes ?? defaultDecodeLimits.frameBytes,
-    depth: options.depth ?? defaultDecodeLimits.depth,
-    elements: options.elements ?? defaultDecodeLimits.elements,
-  };
+  return { frameBytes: limit("frameBytes", options), depth: limit("depth", options), elements: limit("elements", options) };
+}
+
+function limit(name: keyof DecodeLimits, { [name]: value = defaultDecodeLimits[name] }: CodecOptions): number {
+  if (typeof value !== "number" || !(value >= 0)) throw new UsageError("OPTION_INVALID", `${name}: must be a number from 0 up`);
+  return value;
 }
 
 function decodeOptions(limits: DecodeLimits, options: CodecOptions): DecodeOptions {
@@ -222,4 +241,12 @@ function protocolError(error: unknown, origin: "local" | "remote"): unknown {
     ...(field !== "" && { field }),
     ...(error.cause !== undefined && { cause: error.cause }),
   });
+}
+
+/** What looking at a frame has thrown, which may be none: then it has no such fields. */
+function ofFrame(error: unknown, origin: "local" | "remote"): ProtocolError {
+  const known = protocolError(error, origin);
+  return known instanceof ProtocolError
+    ? known
+    : new ProtocolError("FIELD_INVALID", "this is no frame", { origin, cause: error });
 }

@@ -3,12 +3,13 @@
  * However a stream is cut into chunks, the same frames come out, or the same error; memory is bounded by one frame and the chunks given.
  */
 
-import { ProtocolError } from "../errors.ts";
+import { ProtocolError, UsageError } from "../errors.ts";
 import { clientFrameBytes } from "./limits.ts";
 import { varintSize, writeVarint } from "./varint.ts";
 
-/** `frame`, preceded by its length. The result is a copy. */
+/** `frame`, preceded by its length. The result is a copy. @throws UsageError OPTION_INVALID for what is no Uint8Array. */
 export function encodeDelimited(frame: Uint8Array): Uint8Array {
+  requireBytes("frame", frame);
   const prefix = varintSize(frame.length);
   const record = new Uint8Array(prefix + frame.length);
   writeVarint(frame.length, record, 0);
@@ -49,14 +50,23 @@ export class DelimitedDecoder {
   #taken = 0;
   #error: ProtocolError | undefined;
 
-  /** @param maxFrameBytes the longest frame accepted; by default what every client accepts, 256 KiB (LIM-1). */
+  /**
+   * @param maxFrameBytes the longest frame accepted, in bytes from 0 up; by default what every client accepts, 256 KiB (LIM-1).
+   * @throws UsageError OPTION_INVALID
+   */
   constructor(maxFrameBytes: number = clientFrameBytes) {
+    if (typeof maxFrameBytes !== "number" || !(maxFrameBytes >= 0))
+      throw new UsageError("OPTION_INVALID", "maxFrameBytes: must be a number from 0 up");
     this.#maxFrameBytes = maxFrameBytes;
   }
 
-  /** Adds bytes. They are kept, not copied: leave them unchanged until {@link next} has returned undefined. */
+  /**
+   * Adds bytes. They are kept, not copied: leave them unchanged until {@link next} has returned undefined.
+   * @throws UsageError OPTION_INVALID for what is no Uint8Array.
+   */
   push(chunk: Uint8Array): void {
     if (this.#error !== undefined) throw this.#error;
+    requireBytes("chunk", chunk);
     // Used-up chunks go when they are half of all, so that each is moved at most once on average.
     if (this.#index * 2 >= this.#chunks.length) {
       this.#chunks = this.#chunks.slice(this.#index);
@@ -155,4 +165,8 @@ export class DelimitedDecoder {
     this.#frame = undefined;
     return this.#error;
   }
+}
+
+function requireBytes(name: string, value: unknown): void {
+  if (!(value instanceof Uint8Array)) throw new UsageError("OPTION_INVALID", `${name}: must be a Uint8Array`);
 }
