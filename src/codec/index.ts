@@ -1,6 +1,32 @@
 /** What generated codecs are made of. Applications want {@link CodecError} and {@link DecodeOptions} of it; the rest is for generated code. */
 
-export { at, below, belowAt, broken, checkBytes, checkCount, checkInteger, checkText, type Violation } from "./check.ts";
+export {
+  below,
+  bigintIn,
+  broken,
+  type Check,
+  listIn,
+  mapIn,
+  numberIn,
+  present,
+  type Range,
+  unique,
+  unless,
+  type Violation,
+} from "./check.ts";
+export {
+  bytesIn,
+  bytesOf,
+  charactersIn,
+  charactersOf,
+  hasBytesAt,
+  includesBytes,
+  isAmong,
+  matches,
+  sized,
+  textIn,
+  textOf,
+} from "./check-text.ts";
 export { createMember, createMessage, message, putFields, putMessage, type Type, takeField, takeMessage } from "./compact.ts";
 export { encoded, encodedOf, keepEncoded, withEncoded } from "./encoded.ts";
 export { intoBytes, slabBytes, toBytes, type Write } from "./encoder.ts";
@@ -33,6 +59,7 @@ export {
   uint64,
   wrapper,
 } from "./kinds.ts";
+export type { Pattern } from "./pattern.ts";
 export {
   beginPacked,
   endPacked,

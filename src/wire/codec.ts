@@ -187,8 +187,8 @@ export function encodedSize(message: Frame | Content | Publish): number {
   }
 }
 
-function invalid({ code, field, rule }: Violation, origin: "local" | "remote"): ProtocolError {
-  return new ProtocolError(code, `${field}: ${rule}`, { origin, field });
+function invalid({ code, field, message }: Violation, origin: "local" | "remote"): ProtocolError {
+  return new ProtocolError(code, `${field}: ${message}`, { origin, field });
 }
 
 function limitsOf(options: CodecOptions): DecodeLimits {

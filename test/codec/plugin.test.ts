@@ -1,57 +1,29 @@
 /** The generator as a program: names that meet, and what it refuses. */
 
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, relative, resolve } from "node:path";
-import { build } from "esbuild";
 import { afterEach, describe, expect, it } from "vitest";
+import { Generated } from "../support/codec/plugin.ts";
 
-const root = resolve(import.meta.dirname, "../..");
-let folder = "";
+let made: Generated | undefined;
 
-/** Generates from these files. @returns what the run says; undefined: nothing. */
-function generate(files: Readonly<Record<string, string>>, option = ""): string | undefined {
-  folder = mkdtempSync(join(tmpdir(), "chappe-codegen-"));
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), text);
-  }
-  const runtime = `./${relative(join(folder, "gen"), join(root, "src/codec/index.js"))}`;
-  const options = ["target=ts", "import_extension=ts"];
-  const template = {
-    version: "v2",
-    plugins: [
-      { local: join(root, "node_modules/.bin/protoc-gen-es"), out: "gen", opt: options },
-      {
-        local: ["node", join(root, "codegen/src/main.js")],
-        out: "gen",
-        opt: [...options, `runtime=${runtime}`, ...(option === "" ? [] : [option])],
-      },
-    ],
-  };
-  writeFileSync(join(folder, "buf.yaml"), "version: v2\n");
-  const buf = join(root, "node_modules/.bin/buf");
-  const { status, stderr } = spawnSync(buf, ["generate", "--template", JSON.stringify(template)], {
-    cwd: folder,
-    encoding: "utf8",
-  });
-  return status === 0 ? undefined : stderr;
+/** Generates from these files. */
+function generate(files: Readonly<Record<string, string>>, option = ""): Generated {
+  made = new Generated(files, option === "" ? [] : [option]);
+  return made;
 }
 
-/** What a generated file exports. */
-async function load(name: string): Promise<Record<string, (value: unknown) => unknown>> {
-  const outfile = join(folder, "out.mjs");
-  const nodePaths = [join(root, "node_modules")];
-  await build({ entryPoints: [join(folder, "gen", name)], outfile, nodePaths, bundle: true, format: "esm", platform: "node" });
-  return import(outfile);
-}
+afterEach(() => {
+  made?.remove();
+  made = undefined;
+});
 
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+/** A file that has annotations. */
+function annotated(text: string): string {
+  return `syntax = "proto3"; package p; import "buf/validate/validate.proto"; ${text}`;
+}
 
 describe("protoc-gen-es-codec", () => {
   it("keeps apart what has one name: in another package, in the well-known types, in the runtime, in the language", async () => {
-    const failed = generate({
+    const generated = generate({
       "a/a.proto": `syntax = "proto3";
         package a;
         import "b/b.proto";
@@ -66,8 +38,8 @@ describe("protoc-gen-es-codec", () => {
         message Text { string text = 1; }`,
       "b/b.proto": `syntax = "proto3"; package b; message Foo { string name = 1; }`,
     });
-    expect(failed).toBeUndefined();
-    const { createFoo, encodeFoo, decodeFoo } = await load("a/a_codec.ts");
+    expect(generated.failure).toBeUndefined();
+    const { createFoo, encodeFoo, decodeFoo } = await generated.load("a/a_codec.ts");
     const foo = createFoo?.({
       other: { name: "b" },
       at: { seconds: 5n, nanos: 6 },
@@ -88,8 +60,29 @@ describe("protoc-gen-es-codec", () => {
     ["a nested message that is named as another one", "message A { message B {} } message A_B {}", "", "A_B"],
     ["an option that is none", "message Foo {}", "speed=high", "speed=high"],
   ])("refuses %s, and says where", (_name, text, option, where) => {
-    const said = generate({ "p.proto": `syntax = "proto3"; package p; ${text}` }, option);
+    const said = generate({ "p.proto": `syntax = "proto3"; package p; ${text}` }, option).failure;
     expect(said).toContain(where);
     if (option === "") expect(said).toContain("p.proto");
+  });
+
+  it.each([
+    ["a constraint in CEL of a field", 'string name = 1 [(buf.validate.field).cel = {id: "x", expression: "true"}];', "cel"],
+    ["a constraint in CEL of a message", 'option (buf.validate.message).cel = {id: "x", expression: "true"};', "cel"],
+    ["a format that is no pattern", "string name = 1 [(buf.validate.field).string.hostname = true];", "string.hostname"],
+    ["a pattern beyond one meaning", 'string name = 1 [(buf.validate.field).string.pattern = "\\\\bx"];', "string.pattern"],
+    ["rules about well-known types", "google.protobuf.Duration name = 1 [(buf.validate.field).duration.gt = {}];", "duration"],
+    ["bounds that nothing meets", "string name = 1 [(buf.validate.field).string = {min_len: 2 max_len: 1}];", "min_len"],
+  ])("refuses %s, and names file, message, field and rule", (_name, text, rule) => {
+    const source = annotated(`import "google/protobuf/duration.proto"; message Foo { ${text} }`);
+    const said = generate({ "p.proto": source }, "checks=true").failure;
+    expect(said).toContain("p.proto");
+    expect(said).toMatch(text.includes("name = 1") ? /field p\.Foo\.name/ : /message p\.Foo/);
+    expect(said).toContain(rule);
+  });
+
+  it("says what is missing where checks are asked for and nothing has rules", () => {
+    expect(generate({ "p.proto": 'syntax = "proto3"; package p; message Foo {}' }, "checks=true").failure).toContain(
+      "buf/validate/validate.proto",
+    );
   });
 });

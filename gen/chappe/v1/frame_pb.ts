@@ -292,7 +292,7 @@ export const FrameSchema: GenMessage<Frame> = /*@__PURE__*/
  */
 export type Batch = Message<"chappe.v1.Batch"> & {
   /**
-   * The inner frames, in sending order. At most `Welcome.limits.batch_frames` of them.
+   * The inner frames, in sending order. At most `Welcome.limits.batch_frames` of them. Each is validated by itself (BAT-3).
    *
    * @generated from field: repeated chappe.v1.Frame frames = 1;
    */

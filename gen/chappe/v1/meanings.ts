@@ -267,5 +267,5 @@ export const meanings: Readonly<Record<string, string>> = {
   "chappe.v1.Frame.unwatch": "Client to relay: no longer follow them (PRS-8).",
   "chappe.v1.Frame.ref": "Names a request; its answer echoes it. 0: not a request. Counted per direction and connection, skipping 0; at most 128 requests are open at a time (FRM-7).",
   "chappe.v1.Frame.must_understand": "The receiver answers with UNSUPPORTED_FRAME where it does not know the body, instead of ignoring it (FRM-6).",
-  "chappe.v1.Batch.frames": "The inner frames, in sending order. At most `Welcome.limits.batch_frames` of them.",
+  "chappe.v1.Batch.frames": "The inner frames, in sending order. At most `Welcome.limits.batch_frames` of them. Each is validated by itself (BAT-3).",
 };
