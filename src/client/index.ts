@@ -18,6 +18,7 @@ export type {
   ReceiptTally,
   RightName,
   RoomMember,
+  Unpublished,
   UserPresence,
   UserProfile,
   UserReceipt,
@@ -33,6 +34,7 @@ export type { StreamOptions } from "./event-stream.ts";
 export { type ClientRecord, clientRecords, writeClientLog } from "./log.ts";
 export type { ClientOptions, ObservedFrame } from "./options.ts";
 export type { Sent, Stored } from "./outcomes.ts";
+export { historyPages, type PagesOptions } from "./pages.ts";
 export { type HistoryOptions, Room } from "./room.ts";
 export { MemoryStorage, type OutboxStorage } from "./storage.ts";
 export {

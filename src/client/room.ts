@@ -6,7 +6,7 @@
 
 import { UsageError } from "../errors.ts";
 import type { ContentInput } from "../session/client-convert.ts";
-import type { HistoryPage, JoinedRoom, Message } from "../session/client-events.ts";
+import type { EntryChange, HistoryPage, JoinedRoom, Message, MessageKind } from "../session/client-events.ts";
 import type { ClientRoom, JoinOptions } from "../session/client-room.ts";
 import { ChatKind } from "../wire/codec.ts";
 import { checkHistory, checkJoin, checkWait } from "./checks.ts";
@@ -38,6 +38,13 @@ export interface RoomActions {
   /** What the engine knows of it; undefined before it was joined. */
   known(): Pick<ClientRoom, "state" | "joined"> | undefined;
 }
+
+const resendKinds: Readonly<Partial<Record<MessageKind, ChatKind>>> = {
+  content: ChatKind.UNSPECIFIED,
+  redaction: ChatKind.REDACTION,
+  edit: ChatKind.EDIT,
+  reaction: ChatKind.REACTION,
+};
 
 /** A room of a client. Get it by `client.room(name)`. */
 export class Room {
@@ -118,6 +125,17 @@ export class Room {
   /** Deletes the content of a message (LOG-7). @throws as {@link publish}. */
   redact(id: string, options: WaitOptions = {}): Sent {
     return this.#publish(undefined, ChatKind.REDACTION, id, options);
+  }
+
+  /**
+   * Publishes anew, with an id of its own and behind all others, what has `failed`, or is `maybe` stored: of that one the original may stand
+   * in the log as well, and nobody but the application can decide that it is worth it (PUB-9).
+   * @param change - what the event `entry` said of it, in this run or before the last end. @throws as {@link publish}.
+   */
+  resend({ unpublished }: Pick<EntryChange, "unpublished">, options: WaitOptions = {}): Sent {
+    if (unpublished === undefined || !Object.hasOwn(resendKinds, unpublished.kind))
+      throw new UsageError("OPTION_INVALID", "resend: must be an entry that has failed, or is maybe stored");
+    return this.#publish(unpublished.content, resendKinds[unpublished.kind] ?? 0, unpublished.target, options);
   }
 
   /** Takes a message back that is not settled (PUB-12): the event `entry` tells what became of it. @returns whether there is one. */

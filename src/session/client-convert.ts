@@ -34,6 +34,7 @@ import type {
   PresenceName,
   RightName,
   RoomMember,
+  Unpublished,
   UserPresence,
   UserProfile,
   UserReceipt,
@@ -229,6 +230,15 @@ export function toMessage(chat: Chat, room: string, epoch: number, own: boolean)
     content: toContent(chat.content),
     target: chat.target.length === 0 ? undefined : formatMessageId(chat.target),
     own,
+  };
+}
+
+/** What an entry of the outbox was to be. */
+export function toUnpublished(kind: ChatKind, content: Content | undefined, target: Uint8Array): Unpublished {
+  return {
+    kind: kinds[kind] ?? "unknown",
+    content: toContent(content),
+    target: target.length === 0 ? undefined : formatMessageId(target),
   };
 }
 

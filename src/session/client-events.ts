@@ -129,6 +129,15 @@ export interface WelcomeInfo {
   readonly timeMs: number;
 }
 
+/** What was to be published: all that is needed to publish it as a new message. */
+export interface Unpublished {
+  readonly kind: MessageKind;
+  /** Undefined in redactions. */
+  readonly content: MessageContent | undefined;
+  /** Id of the message that it is about; undefined where it is about none. */
+  readonly target: string | undefined;
+}
+
 /** A publish was handed over (`queued`), was found in storage, or something became of it (PUB-13). */
 export interface EntryChange {
   readonly room: string;
@@ -140,6 +149,8 @@ export interface EntryChange {
   readonly timeMs?: number;
   /** With `failed`, and with `sent` after a retryable rejection: why. */
   readonly error?: ProtocolError;
+  /** With `failed` and `maybe`: what it was, to publish it anew (`Room.resend`). */
+  readonly unpublished?: Unpublished;
   /** With `stored`: a cancel came too late (PUB-12). */
   readonly cancelFailed?: boolean;
 }

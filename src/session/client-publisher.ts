@@ -13,7 +13,7 @@ import { ProtocolError, UsageError } from "../errors.ts";
 import { type Ack, ChatKind, createFrame, type ErrorInfo, encodedSize, type Frame } from "../wire/codec.ts";
 import type { SessionLimits } from "../wire/limits.ts";
 import { type BackoffOptions, randomDelay } from "./backoff.ts";
-import { toError } from "./client-convert.ts";
+import { toError, toUnpublished } from "./client-convert.ts";
 import type { ClientEvent, EntryChange } from "./client-events.ts";
 import type { ClientRoom } from "./client-room.ts";
 
@@ -298,7 +298,7 @@ export class ClientPublisher {
   /** The session is used by another (SES-7): what was sent is in doubt. */
   leaveSession(): void {
     this.disconnected();
-    for (const { order, room, id, state } of this.#outbox.leaveSession()) this.#untold.set(order, { room, id, state });
+    for (const entry of this.#outbox.leaveSession()) this.#untold.set(entry.order, toChange(entry));
   }
 
   /** Storage holds the entries of these orders no more. */
@@ -314,13 +314,13 @@ export class ClientPublisher {
   /** The broker has said what became of the entry, and will say the same again. */
   #settle(entry: OutboxEntry, input: "stored" | "voided" | "fail" | "doubt", details: Partial<EntryChange>): void {
     this.#outbox.apply(entry, input);
-    this.#emit({ room: entry.room, id: entry.id, state: entry.state, ...details });
+    this.#emit({ ...toChange(entry), ...details });
   }
 
   /** This side alone has decided what became of the entry. */
   #settleHere(entry: OutboxEntry, input: "fail" | "doubt" | "cancel", details: Partial<EntryChange> = {}): void {
     this.#outbox.apply(entry, input);
-    this.#untold.set(entry.order, { room: entry.room, id: entry.id, state: entry.state, ...details });
+    this.#untold.set(entry.order, { ...toChange(entry), ...details });
   }
 
   /** Keeps the sums over all rooms true while a lane changes. */
@@ -339,6 +339,12 @@ export class ClientPublisher {
 /** Whether a Publish that counts so many bytes is above what the relay takes (LIM-1, PUB-10). */
 function isAbove(bytes: number, { contentBytes, windowBytes, frameBytes }: SessionLimits): boolean {
   return bytes - publishOverhead > contentBytes || bytes > windowBytes || bytes > frameBytes;
+}
+
+/** What became of an entry; of one that will never be sent again, with what it was. */
+function toChange({ room, id, state, kind, content, target }: OutboxEntry): EntryChange {
+  if (state !== "failed" && state !== "maybe") return { room, id, state };
+  return { room, id, state, unpublished: toUnpublished(kind, content, target) };
 }
 
 function toFrame(group: readonly Waiting[]): Frame {

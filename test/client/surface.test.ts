@@ -132,6 +132,16 @@ const room: Readonly<Record<string, Row>> = {
     right: [id],
     closed: "CLOSED",
   },
+  resend: {
+    wrong: [
+      [[{}], "OPTION_INVALID"],
+      [[{ unpublished: { kind: "tombstone" } }], "OPTION_INVALID"],
+      [[{ unpublished: { kind: "content" } }], "FIELD_INVALID"],
+      ...waits([{ unpublished: { kind: "content", content: { text: "a" } } }]),
+    ],
+    right: [{ unpublished: { kind: "content", content: { text: "a" } } }],
+    closed: "CLOSED",
+  },
   cancel: { wrong: [], right: [id], closed: { value: false } },
   typing: { wrong: [], right: [], closed: nothing },
   stopTyping: { wrong: [], right: [], closed: nothing },
