@@ -111,8 +111,8 @@ describe("decode", () => {
 
   test("names the field that breaks a constraint", async () => {
     const { stdout, stderr } = await cli(["decode", "12 07 0807 1001 1a01ff"]);
-    expect(stdout).toMatch(/3 id: ff \(1 byte\).*\n *!! {2}byte 6, 1a 01 ff\n *!! {2}FIELD_INVALID: .*publish\.id: 1 bytes\.\n/);
-    expect(stderr).toBe("chappe decode: frame: byte 6 (publish.id): FIELD_INVALID: publish.id: 1 bytes (ENC-8)\n");
+    expect(stdout).toMatch(/3 id: ff \(1 byte\).*\n *!! {2}byte 6, 1a 01 ff\n *!! {2}FIELD_INVALID: .*publish\.id: is not 16 bytes\.\n/);
+    expect(stderr).toBe("chappe decode: frame: byte 6 (publish.id): FIELD_INVALID: publish.id: is not 16 bytes (ENC-8)\n");
   });
 
   test("takes hex, base64 of both alphabets, raw bytes, a file and standard input", async () => {
@@ -237,7 +237,7 @@ describe("encode", () => {
 
   test.each([
     ["[1", "JSON_INVALID"],
-    ['{"publish":{}}', "FIELD_INVALID: publish.room: is 0"],
+    ['{"publish":{}}', "FIELD_INVALID: publish.room: is not at least 1"],
     ['{"ping":{"timeMs":"9007199254740992"}}', "INTEGER_RANGE"],
   ])("refuses %s", async (json, problem) => {
     const { code, stdout, stderr } = await cli(["encode", json]);

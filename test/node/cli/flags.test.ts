@@ -170,7 +170,7 @@ describe("what several flags say together", () => {
     ["serve", ["--dev", "--tokens", "x"], "give either --tokens or --dev, not both"],
     ["serve", ["--tokens", file, "--port", "0"], `--tokens '${file}': names no user`],
     ["chat", [], "ROOM is missing: see chappe help chat"],
-    ["chat", [""], "ROOM '': no room can have that name: join.name: 0 bytes"],
+    ["chat", [""], "ROOM '': no room can have that name: join.name: is not 1 to 256 bytes of text"],
     ["chat", ["lobby"], "who are you? give --user NAME, --token-file FILE, or CHAPPE_TOKEN"],
     ["chat", ["lobby", "--user", "ada", "--token-file", "x"], "give either --user or --token-file, not both"],
     ["chat", ["lobby", "--user", "--json"], "--user has no value: if '--json' is meant, give --user=--json"],
