@@ -97,10 +97,13 @@ export type { DrainOptions, ServerSessionOptions, ServerTimes } from "./session/
 export { ServerSession } from "./session/server-session.ts";
 export { decideJoin, type JoinDecision, type JoinWish, type LogState } from "./session/server-verdict.ts";
 export {
+  type CircuitInput,
+  type CircuitState,
   type ClientInput,
   type ClientState,
   type EntryInput,
   type EntryState,
+  nextCircuitState,
   nextClientState,
   nextEntryState,
   nextRoomState,

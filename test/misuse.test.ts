@@ -61,7 +61,14 @@ describe("options", () => {
       "Backoff",
       base.backoff,
       (options) => new Backoff(options, () => 0),
-      { base: [...numbers, 0], cap: [...numbers, 0], breakAfter: [...numbers, 0, 1.5], breakFor: numbers, more: [1] },
+      {
+        base: [...numbers, 0],
+        cap: [...numbers, 0],
+        breakAfter: [...numbers, 0, 1.5],
+        breakFor: numbers,
+        maxAttempts: [...numbers, 0, 1.5],
+        more: [1],
+      },
     ],
     [
       "Batcher",

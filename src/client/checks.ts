@@ -71,6 +71,8 @@ export type EventName = Exclude<keyof ClientEvents, "answer">;
 
 const eventRules: Readonly<Record<EventName, true>> = {
   state: true,
+  circuit: true,
+  gaveUp: true,
   welcome: true,
   tokenWanted: true,
   joined: true,

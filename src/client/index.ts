@@ -26,7 +26,7 @@ export type {
 } from "../session/client-events.ts";
 export type { JoinOptions } from "../session/client-room.ts";
 export type { Clock, Random } from "../session/host.ts";
-export type { ClientState, EntryState } from "../session/transitions.ts";
+export type { CircuitState, ClientState, EntryState } from "../session/transitions.ts";
 export { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 export type { EventName } from "./checks.ts";
 export { Client } from "./client.ts";

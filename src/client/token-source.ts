@@ -5,7 +5,7 @@
  * under way only the latest counts.
  */
 
-import { Backoff, defaultBackoff } from "../session/backoff.ts";
+import { defaultBackoff, randomDelay } from "../session/backoff.ts";
 import { type Clock, type Random, randomFraction } from "../session/host.ts";
 
 /** What the source needs. */
@@ -22,13 +22,12 @@ export interface TokenSourceOptions {
 /** See the head of this file. */
 export class TokenSource {
   readonly #options: TokenSourceOptions;
-  readonly #backoff: Backoff;
+  #failures = 0;
   #current = 0;
   #timer: unknown;
 
   constructor(options: TokenSourceOptions) {
     this.#options = options;
-    this.#backoff = new Backoff(defaultBackoff, () => randomFraction(options.random));
   }
 
   /** Fetches a token, in place of what is under way. @param use - what is done with it; where it throws, the token counts as failed. */
@@ -50,7 +49,7 @@ export class TokenSource {
           try {
             if (typeof token !== "string" || token === "") throw new TypeError("the token function gave no token");
             use(token);
-            this.#backoff.reset();
+            this.#failures = 0;
           } catch (cause) {
             this.#fail(cause, use);
           }
@@ -67,8 +66,8 @@ export class TokenSource {
   }
 
   #fail(cause: unknown, use: (token: string) => void): void {
-    const { clock, onFailure } = this.#options;
-    const { delayMs } = this.#backoff.next({ retry: "after", retryAfterMs: 0 }, clock.now());
+    const { clock, random, onFailure } = this.#options;
+    const delayMs = randomDelay(++this.#failures, defaultBackoff, () => randomFraction(random));
     this.#timer = clock.setTimer(delayMs, () => this.get(use));
     onFailure(cause);
   }

@@ -1,22 +1,28 @@
 /**
- * When a client comes back, by the verdict of the connection's end (LIV-6), with a circuit breaker behind it (LIV-7).
+ * When a client comes back, by the verdict of the connection's end (LIV-6), with a circuit breaker behind it (LIV-7), and when it gives up.
  * The count of failures is reset by `welcome`, never by an open transport: else a rejected token becomes a storm.
  */
 
 import type { RetryName } from "../errors.ts";
 import { defaultTimes } from "../wire/limits.ts";
-import { callable, check, checkedBy, ms, type Rules, whole } from "./option-rules.ts";
+import { callable, check, checkedBy, ms, must, type Rules, whole } from "./option-rules.ts";
+import { type CircuitInput, type CircuitState, nextCircuitState } from "./transitions.ts";
 
 /** Settings; times in ms. */
 export interface BackoffOptions {
-  /** b of LIV-6: the random delay after n failures ends at b × 2^n; at least 1. */
+  /** b of LIV-6: the random delay after n failures ends at b × 2^n. At least 1; 1 s by default. */
   readonly base: number;
-  /** Upper end of every random delay; at least 1. */
+  /** Upper end of every random delay. At least 1; 30 s by default. */
   readonly cap: number;
-  /** Failures in a row that open the circuit: a whole number from 1 up. */
+  /** Failures in a row that open the circuit: a whole number from 1; 5 by default. */
   readonly breakAfter: number;
-  /** How far attempts are apart while it is open; at least 0. */
+  /** While it is open, the next attempt waits for half to all of this. At least 0; 60 s by default. */
   readonly breakFor: number;
+  /**
+   * Attempts in a row without a welcome after which the client gives up: a whole number from 1, or Infinity, the default. A
+   * refused token counts too; a connection that had a welcome does not.
+   */
+  readonly maxAttempts: number;
 }
 
 /** The defaults of LIV-6 and LIV-7. */
@@ -25,10 +31,17 @@ export const defaultBackoff: BackoffOptions = {
   cap: defaultTimes.reconnectCap,
   breakAfter: 5,
   breakFor: 60_000,
+  maxAttempts: Number.POSITIVE_INFINITY,
 };
 
 /** A rule for each. */
-export const backoffRules: Rules<BackoffOptions> = { base: ms(1), cap: ms(1), breakAfter: whole(1), breakFor: ms(0) };
+export const backoffRules: Rules<BackoffOptions> = {
+  base: ms(1),
+  cap: ms(1),
+  breakAfter: whole(1),
+  breakFor: ms(0),
+  maxAttempts: must("a whole number from 1, or Infinity", (value) => value === Infinity || whole(1)(value) === undefined),
+};
 
 /** The random part of each wait: from 0 to min(c, b × 2^n), n being how often in a row it has failed (LIV-6). */
 export function randomDelay(failures: number, { base, cap }: Pick<BackoffOptions, "base" | "cap">, random: () => number): number {
@@ -46,7 +59,8 @@ export interface EndVerdict {
 
 /** What comes after the end of a connection: an input of the client's table, and the time before the next attempt, in ms. */
 export type Comeback =
-  | { readonly input: "refused" }
+  /** `attempts`: so many were in vain, and there are no more of them; undefined: the verdict was never. */
+  | { readonly input: "refused"; readonly attempts?: number }
   | { readonly input: "lost"; readonly delayMs: number }
   /** With a fresh token, and not before this time (AUT-10). */
   | { readonly input: "unauthenticated"; readonly delayMs: number };
@@ -57,6 +71,9 @@ export class Backoff {
   /** 0 ≤ x < 1. */
   readonly #random: () => number;
   #failures = 0;
+  /** Attempts without a welcome since the last one, or since {@link begin}. */
+  #attempts = 0;
+  #circuit: CircuitState = "closed";
   /** Connections in a row that ended with REAUTHENTICATE before welcome. */
   #refusals = 0;
   /** Whether the connection that ends next has had a welcome: then it is no failed attempt. */
@@ -76,28 +93,42 @@ export class Backoff {
     return this.#failures;
   }
 
-  /** Whether the circuit is open: attempts are made only every `breakFor`. */
-  get isOpen(): boolean {
-    return this.#failures >= this.#options.breakAfter;
+  get circuit(): CircuitState {
+    return this.#circuit;
+  }
+
+  /** The application starts anew: all attempts are before it. */
+  begin(): void {
+    this.#attempts = 0;
+  }
+
+  /** An attempt is made. */
+  attempt(): void {
+    this.#input("attempt");
+  }
+
+  /** The application has ended the connection, or the attempt: that is no failure. */
+  abandon(): void {
+    this.#wasWelcome = false;
+    this.#input("ended");
   }
 
   /** Welcome has come. */
   reset(): void {
+    this.#input("welcome");
     this.#failures = 0;
+    this.#attempts = 0;
     this.#refusals = 0;
     this.#wasWelcome = true;
   }
 
   /** A connection, or an attempt, has ended. */
-  next(
-    verdict: EndVerdict & { readonly retry: Exclude<RetryName, "never"> },
-    now: number,
-  ): Exclude<Comeback, { input: "refused" }>;
-  next(verdict: EndVerdict, now: number): Comeback;
   next(verdict: EndVerdict, now: number): Comeback {
     const hasFailed = !this.#wasWelcome;
     this.#wasWelcome = false;
+    this.#input("ended");
     if (verdict.retry === "never") return { input: "refused" };
+    if (hasFailed && ++this.#attempts >= this.#options.maxAttempts) return { input: "refused", attempts: this.#attempts };
     if (verdict.retry === "reauthenticate") {
       if (hasFailed) this.#refusals++;
       // The first is answered with a fresh token at once; they are counted apart (AUT-10).
@@ -106,9 +137,15 @@ export class Backoff {
     }
     this.#refusals = 0;
     if (hasFailed) this.#failures++;
+    const { breakAfter, breakFor } = this.#options;
+    if (this.#failures >= breakAfter) this.#input("broken");
     const delay = this.#delay(verdict, now);
-    const { breakFor } = this.#options;
-    return { input: "lost", delayMs: this.isOpen ? Math.max(delay, (breakFor * (1 + this.#random())) / 2) : delay };
+    const isOpen = this.#circuit === "open";
+    return { input: "lost", delayMs: isOpen ? Math.max(delay, (breakFor * (1 + this.#random())) / 2) : delay };
+  }
+
+  #input(input: CircuitInput): void {
+    this.#circuit = nextCircuitState(this.#circuit, input) ?? this.#circuit;
   }
 
   #delay({ retry, retryAfterMs, range }: EndVerdict, now: number): number {

@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCodeName, ProtocolError, UsageError } from "../errors.ts";
-import type { ClientState, EntryState } from "./transitions.ts";
+import type { CircuitState, ClientState, EntryState } from "./transitions.ts";
 
 /** What a message says (PUB-3). */
 export interface MessageContent {
@@ -159,6 +159,13 @@ export interface EntryChange {
 export interface ClientEvents {
   /** The connection is in another state (SES-8). */
   state: { readonly state: ClientState; readonly retryInMs?: number; readonly error?: ProtocolError };
+  /** The circuit breaker is in another state: while it is `open` the next attempt waits for longer (LIV-7). */
+  circuit: { readonly state: CircuitState };
+  /**
+   * So many attempts in a row were in vain, and there are no more of them (`backoff.maxAttempts`): the client is closed until it is started
+   * again. `error`: what the last one has ended with, where that is known.
+   */
+  gaveUp: { readonly attempts: number; readonly error: ProtocolError | undefined };
   welcome: WelcomeInfo;
   /** A fresh token is wanted: give it with `setToken` (AUT-4, AUT-10). */
   tokenWanted: { readonly code: ErrorCodeName | undefined };

@@ -14,7 +14,7 @@ import type { ClientEvent } from "./client-events.ts";
 import type { ClientTimes } from "./client-options.ts";
 import type { Random } from "./host.ts";
 import { Timers } from "./timers.ts";
-import { type ClientInput, type ClientState, nextClientState } from "./transitions.ts";
+import { type CircuitState, type ClientInput, type ClientState, nextClientState } from "./transitions.ts";
 import type { Transmit } from "./transmit.ts";
 
 /** How this side closes where no error says more. */
@@ -52,6 +52,8 @@ export class ClientLife {
   readonly #host: LifeHost;
   readonly #timers: Timers<(typeof timerKinds)[number]> = new Timers(timerKinds);
   #state: ClientState = "idle";
+  /** What was last told of the circuit breaker. */
+  #circuit: CircuitState = "closed";
   #lockedUntil = 0;
   /** What a goodbye has said of the end that follows it. */
   #goodbye: EndVerdict | undefined;
@@ -85,6 +87,7 @@ export class ClientLife {
   }
 
   start(now: number): void {
+    if (this.#state === "closed") this.#host.backoff.begin();
     if (this.#input("start")) this.#prepare(now);
   }
 
@@ -93,6 +96,8 @@ export class ClientLife {
     const wasWelcome = this.isWelcome;
     if (!this.#input("stop")) return;
     if (wasWelcome) farewell();
+    this.#host.backoff.abandon();
+    this.#tellCircuit();
     this.#detach(now, ownClose);
   }
 
@@ -111,6 +116,8 @@ export class ClientLife {
   /** Storage holds what it was given. */
   stored(now: number): void {
     if (this.#state !== "preparing" || !this.#host.outbox.sessionStored || !this.#input("prepared")) return;
+    this.#host.backoff.attempt();
+    this.#tellCircuit();
     this.#host.transmit({ type: "open" });
     this.#timers.set("connect", now + this.#host.times.connectTimeout);
   }
@@ -123,6 +130,7 @@ export class ClientLife {
     this.#timers.clearAll();
     this.#input("welcome");
     this.#host.backoff.reset();
+    this.#tellCircuit();
     this.armToken(expiresInMs, now);
   }
 
@@ -183,6 +191,13 @@ export class ClientLife {
     return true;
   }
 
+  #tellCircuit(): void {
+    const { circuit } = this.#host.backoff;
+    if (circuit === this.#circuit) return;
+    this.#circuit = circuit;
+    this.#host.emit({ type: "circuit", state: circuit });
+  }
+
   #prepare(now: number): void {
     this.#timers.clearAll();
     const { session } = this.#host.outbox;
@@ -196,9 +211,11 @@ export class ClientLife {
     this.#detach(now, close);
     if (isTaken) this.#takeNewSession();
     const comeback = this.#host.backoff.next(isTaken ? { retry: "after", retryAfterMs: 0 } : verdict, now);
+    this.#tellCircuit();
     const why = error === undefined ? {} : { error };
     if (comeback.input === "refused") {
-      this.#input("refused", why);
+      const { attempts } = comeback;
+      if (this.#input("refused", why) && attempts !== undefined) this.#host.emit({ type: "gaveUp", attempts, error });
     } else if (comeback.input === "unauthenticated" && this.#input("unauthenticated", why)) {
       this.#lockedUntil = now + comeback.delayMs;
       this.#host.emit({ type: "tokenWanted", code: error?.code });

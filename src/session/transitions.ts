@@ -33,6 +33,16 @@ const client = {
   closed: { start: "preparing", stop: "closed" },
 } as const;
 
+/** The circuit breaker of a client's attempts to connect (LIV-7). */
+const circuit = {
+  /** The backoff alone says when the next attempt is made. */
+  closed: { broken: "open" },
+  /** Too many attempts in a row have failed: the next one waits for longer. */
+  open: { attempt: "halfOpen" },
+  /** That attempt is under way, and decides. */
+  halfOpen: { welcome: "closed", ended: "open" },
+} as const;
+
 /** A relay's side of a connection (SES-9). */
 const server = {
   /** Waits for hello. */
@@ -64,11 +74,13 @@ const room = {
 /** The tables by name, each with its first state. */
 export const tables: {
   readonly client: { readonly initial: "idle"; readonly states: typeof client };
+  readonly circuit: { readonly initial: "closed"; readonly states: typeof circuit };
   readonly server: { readonly initial: "open"; readonly states: typeof server };
   readonly room: { readonly initial: "detached"; readonly states: typeof room };
   readonly entry: { readonly initial: "queued"; readonly states: typeof entryTable };
 } = {
   client: { initial: "idle", states: client },
+  circuit: { initial: "closed", states: circuit },
   server: { initial: "open", states: server },
   room: { initial: "detached", states: room },
   entry: { initial: "queued", states: entryTable },
@@ -76,6 +88,8 @@ export const tables: {
 
 /** A state of a client's connection (SES-8). */
 export type ClientState = keyof typeof client;
+/** A state of the circuit breaker (LIV-7). */
+export type CircuitState = keyof typeof circuit;
 /** A state of a relay's side of a connection (SES-9). */
 export type ServerState = keyof typeof server;
 /** A state of a room, as a client has it (ROM-9). */
@@ -83,6 +97,8 @@ export type RoomState = keyof typeof room;
 type InputOf<T extends Table> = { [S in keyof T]: keyof T[S] }[keyof T] & string;
 /** What may happen to a client's connection (SES-8). */
 export type ClientInput = InputOf<typeof client>;
+/** What may happen to the circuit breaker (LIV-7). */
+export type CircuitInput = InputOf<typeof circuit>;
 /** What may happen to a relay's side of a connection (SES-9). */
 export type ServerInput = InputOf<typeof server>;
 /** What may happen to a room, as a client has it (ROM-9). */
@@ -94,6 +110,9 @@ function look<S extends string>(table: Table, state: S, input: string): S | unde
 
 /** The next state of a client's connection; `undefined` where the input is not legal. */
 export const nextClientState = (state: ClientState, input: ClientInput): ClientState | undefined => look(client, state, input);
+/** The next state of the circuit breaker; `undefined` where the input is not legal. */
+export const nextCircuitState = (state: CircuitState, input: CircuitInput): CircuitState | undefined =>
+  look(circuit, state, input);
 /** The next state of a relay's side of a connection; `undefined` where the input is not legal. */
 export const nextServerState = (state: ServerState, input: ServerInput): ServerState | undefined => look(server, state, input);
 /** The next state of a room at a client; `undefined` where the input is not legal. */

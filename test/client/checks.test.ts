@@ -58,6 +58,7 @@ describe("the options of a client", () => {
     ["backoff.cap", [...values.numbers, 0].map((cap) => ({ backoff: { cap } }))],
     ["backoff.breakAfter", [...values.numbers, 0, 1.5].map((breakAfter) => ({ backoff: { breakAfter } }))],
     ["backoff.breakFor", values.numbers.map((breakFor) => ({ backoff: { breakFor } }))],
+    ["backoff.maxAttempts", [-1, Number.NaN, "5", null, 0, 1.5].map((maxAttempts) => ({ backoff: { maxAttempts } }))],
     ["times.connectTimeout", [...values.numbers, 0].map((connectTimeout) => ({ times: { connectTimeout } }))],
     ["times.requestTimeout", [...values.numbers, 0].map((requestTimeout) => ({ times: { requestTimeout } }))],
     ["times.typingThrottle", values.numbers.map((typingThrottle) => ({ times: { typingThrottle } }))],

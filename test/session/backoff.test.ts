@@ -57,7 +57,7 @@ describe("Backoff (LIV-6, LIV-7)", () => {
     expect(delayOf(backoff, refused)).toBe(0);
     expect(delayOf(backoff, refused)).toBe(2000);
     for (let i = 0; i < 9; i++) backoff.next(refused, 0);
-    expect([backoff.failures, backoff.isOpen]).toEqual([0, false]);
+    expect([backoff.failures, backoff.circuit]).toEqual([0, "closed"]);
     expect(delayOf(backoff, after)).toBe(1000);
     expect(delayOf(backoff, refused)).toBe(0);
   });
@@ -68,14 +68,47 @@ describe("Backoff (LIV-6, LIV-7)", () => {
     expect([delayOf(backoff, after), delayOf(backoff, after), delayOf(backoff, after)]).toEqual([500, 1000, 2000]);
   });
 
-  it("opens the circuit after five failures, and closes it by welcome alone", () => {
+  it("opens the circuit after five failures, and closes it by welcome alone (LIV-7)", () => {
     const backoff = new Backoff(defaultBackoff, () => 0);
     backoff.reset();
     for (let i = 0; i < 5; i++) backoff.next(after, 0);
-    expect(backoff.isOpen).toBe(false);
+    expect(backoff.circuit).toBe("closed");
     expect(delayOf(backoff, after, 0)).toBeGreaterThanOrEqual(30_000);
-    expect(backoff.isOpen).toBe(true);
+    expect(backoff.circuit).toBe("open");
+    backoff.attempt();
+    expect(backoff.circuit).toBe("halfOpen");
+    expect(delayOf(backoff, after, 0)).toBeGreaterThanOrEqual(30_000);
+    expect(backoff.circuit).toBe("open");
+    backoff.attempt();
     backoff.reset();
+    expect(backoff.circuit).toBe("closed");
     expect(delayOf(backoff, after, 0)).toBe(0);
+  });
+
+  it("stays open where the application gives the deciding attempt up, and does not count that (LIV-7)", () => {
+    const backoff = new Backoff({ ...defaultBackoff, breakAfter: 1 }, () => 0);
+    backoff.next(after, 0);
+    backoff.attempt();
+    backoff.abandon();
+    expect([backoff.circuit, backoff.failures]).toEqual(["open", 1]);
+  });
+
+  it("counts the attempt that follows a connection which the application has ended (LIV-6)", () => {
+    const backoff = new Backoff(defaultBackoff, () => 0.5);
+    backoff.reset();
+    backoff.abandon();
+    expect(delayOf(backoff, after)).toBe(1000);
+  });
+
+  it("gives up after so many attempts in a row, of refused tokens too, and counts anew from a start or a welcome (LIV-6)", () => {
+    const backoff = new Backoff({ ...defaultBackoff, maxAttempts: 3 }, () => 0.5);
+    const refused = { retry: "reauthenticate", retryAfterMs: 0 } as const;
+    const inputs = (...verdicts: EndVerdict[]) => verdicts.map((verdict) => backoff.next(verdict, 0).input);
+    expect(inputs(after, refused)).toEqual(["lost", "unauthenticated"]);
+    expect(backoff.next(after, 0)).toEqual({ input: "refused", attempts: 3 });
+    backoff.begin();
+    expect(inputs(after, after)).toEqual(["lost", "lost"]);
+    backoff.reset();
+    expect(inputs(after, after, after, after)).toEqual(["lost", "lost", "lost", "refused"]);
   });
 });

@@ -152,6 +152,59 @@ describe("the connection (SES)", () => {
   });
 });
 
+describe("attempts that are in vain (LIV-6, LIV-7)", () => {
+  const fail = (client: ClientHarness, times: number) => {
+    for (let i = 0; i < times; i++) client.reopen().lose();
+    return client;
+  };
+
+  it("are without end by default", () => {
+    const client = fail(new ClientHarness().connect().lose(), 100);
+    expect(client.session.state).toBe("waiting");
+    expect(client.eventsOf("gaveUp")).toEqual([]);
+  });
+
+  it("end after so many as the application wants, which is told with why; a start counts anew", () => {
+    const client = new ClientHarness({ backoff: { maxAttempts: 3 } }).connect().lose();
+    fail(client, 2).reopen().lose(4329).advance(600_000);
+    expect(client.session.state).toBe("closed");
+    expect(client.eventsOf("gaveUp")).toMatchObject([{ attempts: 3, error: { code: "AUTH_TIMEOUT" } }]);
+    expect(client.opened).toHaveLength(4);
+    client.session.start(client.now);
+    client.pump().lose();
+    fail(client, 1);
+    expect(client.session.state).toBe("waiting");
+    fail(client, 1);
+    expect(client.eventsOf("gaveUp")).toHaveLength(2);
+  });
+
+  it("are counted also where the transport opens: welcome alone resets the count", () => {
+    const client = fail(new ClientHarness({ backoff: { maxAttempts: 3 } }).connect().lose(), 2);
+    client.reconnect().lose();
+    expect(fail(client, 2).session.state).toBe("waiting");
+    expect(fail(client, 1).session.state).toBe("closed");
+  });
+
+  it("open the circuit; the next attempt decides, and each state is told once", () => {
+    const client = fail(new ClientHarness({ backoff: { breakAfter: 2, breakFor: 90_000 } }).connect().lose(), 2);
+    const circuit = () => client.eventsOf("circuit").map(({ state }) => state);
+    expect(circuit()).toEqual(["open"]);
+    expect(client.eventsOf("state").at(-1)?.retryInMs).toBeGreaterThanOrEqual(45_000);
+    fail(client, 1);
+    expect(circuit()).toEqual(["open", "halfOpen", "open"]);
+    client.reconnect().lose();
+    expect(circuit()).toEqual(["open", "halfOpen", "open", "halfOpen", "closed"]);
+    expect(client.eventsOf("state").at(-1)?.retryInMs).toBeLessThanOrEqual(1000);
+  });
+
+  it("leave the circuit open where the application ends the deciding one", () => {
+    const client = fail(new ClientHarness({ backoff: { breakAfter: 1 } }).connect().lose(), 1).reopen();
+    client.session.stop(client.now);
+    client.pump();
+    expect(client.eventsOf("circuit").map(({ state }) => state)).toEqual(["open", "halfOpen", "open"]);
+  });
+});
+
 describe("SESSION_TAKEN as a close code alone (ERR-4)", () => {
   it("makes a new session too (SES-7)", () => {
     const client = joined().lose(4146);

@@ -1,9 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { nextClientState, nextEntryState, nextRoomState, nextServerState, tables } from "../../src/session/transitions.ts";
+import {
+  nextCircuitState,
+  nextClientState,
+  nextEntryState,
+  nextRoomState,
+  nextServerState,
+  tables,
+} from "../../src/session/transitions.ts";
 
 type Look = (state: string, input: string) => string | undefined;
 const looks: Readonly<Record<keyof typeof tables, Look>> = {
   client: nextClientState as Look,
+  circuit: nextCircuitState as Look,
   server: nextServerState as Look,
   room: nextRoomState as Look,
   entry: nextEntryState as Look,
@@ -11,6 +19,7 @@ const looks: Readonly<Record<keyof typeof tables, Look>> = {
 /** States that may be the last. */
 const final: Readonly<Record<keyof typeof tables, readonly string[]>> = {
   client: ["closed"],
+  circuit: ["closed"],
   server: ["closed"],
   room: ["left"],
   entry: ["stored", "failed", "maybe", "cancelled"],

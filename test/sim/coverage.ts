@@ -28,6 +28,7 @@ export function demanded(): string[] {
     ...rows.filter((row) => undemanded[row] === undefined),
     ...faultNames.map((name) => `fault ${name}`),
     ...workNames.map((name) => `work ${name}`),
+    "told gaveUp",
     ...["fresh", "resumed", "gap", "reset"].map((verdict) => `verdict ${verdict}`),
     ...invariants.map((name) => `checked ${name}`),
   ];

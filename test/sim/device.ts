@@ -65,7 +65,7 @@ export class Device {
       batch: { maxItems: 10, maxBytes: 16_384, maxDelayMs: world.plan.batchDelayMs },
       creditBytes: 512 * 1024,
       times: { connectTimeout: 3000, requestTimeout: 4000, storeRetry: 300, presenceRefresh: 10_000 },
-      backoff: { base: 100, cap: 3000, breakAfter: 8, breakFor: 5000 },
+      backoff: { base: 100, cap: 3000, breakAfter: 4, breakFor: 3000, maxAttempts: 6 },
     });
     this.#views.clear();
     this.#seen.clear();
@@ -76,6 +76,10 @@ export class Device {
     client.on("gap", (gap) => this.#gap(gap));
     client.on("message", (message) => this.#message(message));
     client.on("state", ({ state, error }) => this.#state(state, error?.code));
+    client.on("gaveUp", () => {
+      world.counts.add("told gaveUp");
+      process.setTimer(1000, () => this.start());
+    });
     client.on("error", ({ error }) => world.trace(this.name, "error", error.code));
     return [process, storage, client];
   }

@@ -4,6 +4,7 @@ import * as real from "../../../src/session/transitions.ts";
 import { counted } from "./count.ts";
 
 export * from "../../../src/session/transitions.ts";
+export const nextCircuitState = counted("circuit", real.nextCircuitState);
 export const nextClientState = counted("client", real.nextClientState);
 export const nextServerState = counted("server", real.nextServerState);
 export const nextRoomState = counted("room", real.nextRoomState);
