@@ -111,7 +111,9 @@ describe("decode", () => {
 
   test("names the field that breaks a constraint", async () => {
     const { stdout, stderr } = await cli(["decode", "12 07 0807 1001 1a01ff"]);
-    expect(stdout).toMatch(/3 id: ff \(1 byte\).*\n *!! {2}byte 6, 1a 01 ff\n *!! {2}FIELD_INVALID: .*publish\.id: is not 16 bytes\.\n/);
+    expect(stdout).toMatch(
+      /3 id: ff \(1 byte\).*\n *!! {2}byte 6, 1a 01 ff\n *!! {2}FIELD_INVALID: .*publish\.id: is not 16 bytes\.\n/,
+    );
     expect(stderr).toBe("chappe decode: frame: byte 6 (publish.id): FIELD_INVALID: publish.id: is not 16 bytes (ENC-8)\n");
   });
 
