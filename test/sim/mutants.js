@@ -214,13 +214,6 @@ export const mutants = [
     was: "    this.#spent += bytes;\n",
     becomes: "    this.#spent += 2 * bytes;\n",
   },
-  {
-    name: "keeps the head of a room when its epoch changes",
-    area: "relay",
-    file: "src/relay/room.ts",
-    was: "    this.#log = log;\n    this.#marks.clear();",
-    becomes: "    this.#log = { ...log, head: this.#log?.head ?? log.head };\n    this.#marks.clear();",
-  },
   // broker
   {
     name: "forgets voids",
