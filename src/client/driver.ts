@@ -105,11 +105,11 @@ export class Driver {
 
   /** Does what the engine says now. @returns whether it may have more to say. */
   #turn(): boolean {
-    const { engine, clock, onEvent } = this.#options;
+    const { engine, onEvent } = this.#options;
     let isBusy = false;
     const ops = engine.pollStore();
     if (ops !== undefined) this.#write(ops);
-    for (let next = engine.pollTransmit(clock.now()); next !== undefined; next = engine.pollTransmit(clock.now())) {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
       isBusy = true;
       this.#transmit(next);
     }
@@ -118,6 +118,11 @@ export class Driver {
       onEvent(event);
     }
     return isBusy;
+  }
+
+  #next(): Transmit | undefined {
+    const { engine, clock } = this.#options;
+    return engine.pollTransmit(clock.now(), this.#transport?.bufferedAmount);
   }
 
   #arm(): void {

@@ -14,6 +14,8 @@ export interface TransportEvents {
 
 /** One connection. */
 export interface Transport {
+  /** Bytes that were given to `send` and are not sent yet, where it can tell (PUB-23). */
+  readonly bufferedAmount?: number | undefined;
   /** Only after `open`. */
   send(data: Data): void;
   /** Closes, also while opening. MUST be passed over after the end. */
@@ -27,6 +29,8 @@ export type Connect = (url: string, subprotocols: readonly string[], events: Tra
 export interface WebSocketLike {
   binaryType: string;
   readonly protocol: string;
+  /** As in browsers; a transport without it is taken to send at once. */
+  readonly bufferedAmount?: number;
   send(data: Uint8Array | string): void;
   close(code?: number, reason?: string): void;
   onopen: ((event: never) => unknown) | null;
@@ -62,6 +66,9 @@ export function webSocketConnect(WebSocket: WebSocketConstructor): Connect {
     // The close event follows, with a code; the error event says nothing that is of use.
     socket.onerror = () => undefined;
     return {
+      get bufferedAmount() {
+        return socket.bufferedAmount;
+      },
       send: (data) => {
         if (!isOver) socket.send(data);
       },

@@ -49,6 +49,7 @@ export class Batcher<T> {
   readonly #maxDelayMs: number;
   /** In order. All but the last are full; it is full or open. */
   readonly #groups: Group<T>[] = [];
+  #bytes = 0;
   /** From when on an item that comes to an empty batcher does not wait, in ms. */
   #idleFromMs = Number.NEGATIVE_INFINITY;
 
@@ -68,6 +69,11 @@ export class Batcher<T> {
     return this.#groups[0]?.dueMs;
   }
 
+  /** Bytes of all items that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** An item of so many bytes has come. */
   add(item: T, bytes: number, nowMs: number): void {
     let group = this.#groups.at(-1);
@@ -82,6 +88,7 @@ export class Batcher<T> {
     group.items.push(item);
     group.sizes.push(bytes);
     group.bytes += bytes;
+    this.#bytes += bytes;
     if (this.#isFull(group)) group.dueMs = Math.min(group.dueMs, nowMs);
   }
 
@@ -90,12 +97,14 @@ export class Batcher<T> {
     const group = this.#groups[0];
     if (group === undefined || nowMs < group.dueMs) return undefined;
     this.#groups.shift();
+    this.#bytes -= group.bytes;
     this.#idleFromMs = nowMs + this.#maxDelayMs;
     return group.items;
   }
 
   /** All groups, due or not, in order: something that must not overtake them is about to go out. */
   flush(): T[][] {
+    this.#bytes = 0;
     return this.#groups.splice(0).map((group) => group.items);
   }
 
@@ -108,6 +117,7 @@ export class Batcher<T> {
         const bytes = group.sizes[index] ?? 0;
         if (matches(item)) {
           dropped.push(item);
+          this.#bytes -= bytes;
         } else {
           kept.items.push(item);
           kept.sizes.push(bytes);

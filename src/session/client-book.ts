@@ -23,6 +23,7 @@ export interface ConversationHost {
   readonly outbox: Outbox;
   readonly times: ClientTimes;
   readonly batch: BatchOptions;
+  readonly sendBufferBytes: number;
   /** The times of LIV-6. */
   readonly backoff: Pick<BackoffOptions, "base" | "cap">;
   /** 0 ≤ x < 1. */

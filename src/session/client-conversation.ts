@@ -322,7 +322,7 @@ export class ClientConversation {
   }
 
   /** The next frame that this side has to send; undefined: none. */
-  poll(now: number): Frame | undefined {
+  poll(now: number, buffered: number): Frame | undefined {
     const credit = this.#inbox.pollCredit();
     if (credit !== undefined) return credit;
     for (const room of this.#book.rooms.values()) {
@@ -333,7 +333,7 @@ export class ClientConversation {
       const marks = [{ delivered: BigInt(room.delivered), read: BigInt(room.read) }];
       return createFrame("receipt", { room: room.handle, marks });
     }
-    return this.#book.publisher.poll(now);
+    return this.#book.publisher.poll(now, buffered);
   }
 
   /** The publishes that wait, due or not: what is sent next must not overtake them. */

@@ -56,14 +56,17 @@ export interface ClientSessionOptions {
   readonly creditBytes?: number;
   readonly outbox?: Partial<OutboxLimits>;
   readonly batch?: Partial<BatchOptions>;
+  /** Nothing more is published while the transport holds so many bytes (PUB-23); 65,536 by default, at least 1. */
+  readonly sendBufferBytes?: number;
   readonly backoff?: Partial<BackoffOptions>;
   readonly times?: Partial<ClientTimes>;
   /** Sees every frame that passes, after it was read or before it is sent. */
   readonly observe?: (direction: "in" | "out", frame: Frame, bytes: number) => void;
 }
 
-/** The defaults of {@link ClientSessionOptions.batch} and {@link ClientSessionOptions.outbox}. */
+/** Defaults of {@link ClientSessionOptions}. */
 export const defaultBatch: BatchOptions = { maxItems: 10, maxBytes: 16 * 1024, maxDelayMs: 5 };
+export const defaultSendBufferBytes: number = 64 * 1024;
 export const defaultOutbox: OutboxLimits = { maxEntries: 1000, maxBytes: 16 * 1024 * 1024 };
 
 const times: Rules<ClientTimes> = {
@@ -90,6 +93,7 @@ export const sessionRules: Rules<Omit<ClientSessionOptions, "wall" | "byteStream
   creditBytes: whole(2 * clientFrameBytes),
   outbox,
   batch,
+  sendBufferBytes: whole(1),
   backoff: backoffRules,
   times,
 };

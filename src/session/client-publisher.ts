@@ -27,10 +27,15 @@ export interface BatchOptions {
 /** Bytes of a Publish beyond its content, at most: room, seq, id, kind, target and their tags. */
 export const publishOverhead = 64;
 
+/** How often a transport that holds too much is looked at: none tells when it has sent. */
+const bufferPollMs = 20;
+
 /** What a publisher needs from its conversation. */
 export interface PublisherHost {
   readonly outbox: Outbox;
   readonly batch: BatchOptions;
+  /** While the transport holds so much, nothing more is published. */
+  readonly sendBufferBytes: number;
   readonly backoff: Pick<BackoffOptions, "base" | "cap">;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
@@ -54,6 +59,8 @@ export class ClientPublisher {
   #limits: SessionLimits | undefined;
   #inFlight = 0;
   #bytesInFlight = 0;
+  /** When a transport that holds too much is asked again. */
+  #heldUntil = Number.POSITIVE_INFINITY;
   /** Ends by order that this side alone has decided: told when storage has let go of the entry, else a crash could undo them (PUB-13). */
   readonly #untold: Map<number, EntryChange> = new Map();
 
@@ -73,9 +80,9 @@ export class ClientPublisher {
     return this.#batcher.deadline !== undefined;
   }
 
-  /** When a batch, or a room that pauses, is due; undefined: nothing waits for a time. */
+  /** When a batch, or a room that pauses, is due, or the transport is to be asked again; undefined: nothing waits for a time. */
   deadline(now: number): number | undefined {
-    let least = this.#batcher.deadline ?? Number.POSITIVE_INFINITY;
+    let least = Math.min(this.#batcher.deadline ?? Number.POSITIVE_INFINITY, this.#heldUntil);
     for (const room of this.#open.values()) if (room.pausedUntil > now) least = Math.min(least, room.pausedUntil);
     return least === Number.POSITIVE_INFINITY ? undefined : least;
   }
@@ -126,6 +133,7 @@ export class ClientPublisher {
     this.#limits = undefined;
     this.#inFlight = 0;
     this.#bytesInFlight = 0;
+    this.#heldUntil = Number.POSITIVE_INFINITY;
     this.#batcher = new Batcher(this.#host.batch);
   }
 
@@ -134,9 +142,11 @@ export class ClientPublisher {
     for (const room of this.#open.values()) if (room.pausedUntil === Number.POSITIVE_INFINITY) room.pausedUntil = 0;
   }
 
-  /** The next frame that is due, bare or a batch; undefined: none. */
-  poll(now: number): Frame | undefined {
-    if (this.#limits !== undefined) this.#fill(this.#limits, now);
+  /** The next frame that is due, bare or a batch; undefined: none. @param buffered - bytes that the transport holds back (PUB-23). */
+  poll(now: number, buffered: number): Frame | undefined {
+    const isHeld = buffered >= this.#host.sendBufferBytes && this.#outbox.size > this.#inFlight;
+    this.#heldUntil = isHeld ? now + bufferPollMs : Number.POSITIVE_INFINITY;
+    if (this.#limits !== undefined && !isHeld) this.#fill(this.#limits, buffered, now);
     const group = this.#batcher.poll(now);
     return group === undefined ? undefined : toFrame(group);
   }
@@ -152,7 +162,8 @@ export class ClientPublisher {
     for (const room of this.#open.values()) this.takeBack(room);
   }
 
-  #fill(limits: SessionLimits, now: number): void {
+  #fill(limits: SessionLimits, buffered: number, now: number): void {
+    const { sendBufferBytes } = this.#host;
     for (const [name, room] of this.#open) {
       if (room.pausedUntil > now || room.state !== "joined") continue;
       const lane = this.#outbox.lane(name);
@@ -163,7 +174,8 @@ export class ClientPublisher {
           continue;
         }
         const bytes = entry.state === "voiding" ? publishOverhead : entry.bytes;
-        if (this.#inFlight >= limits.windowMessages || this.#bytesInFlight + bytes > limits.windowBytes) {
+        const isFull = this.#inFlight >= limits.windowMessages || this.#bytesInFlight + bytes > limits.windowBytes;
+        if (isFull || buffered + this.#batcher.bytes >= sendBufferBytes) {
           // The other rooms come first when there is room again (PUB-21).
           this.#open.delete(name);
           this.#open.set(name, room);

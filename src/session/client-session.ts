@@ -24,6 +24,7 @@ import {
   defaultBatch,
   defaultClientTimes,
   defaultOutbox,
+  defaultSendBufferBytes,
 } from "./client-options.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { randomFraction } from "./host.ts";
@@ -63,6 +64,7 @@ export class ClientSession {
       outbox,
       times,
       batch: { ...defaultBatch, ...options.batch },
+      sendBufferBytes: options.sendBufferBytes ?? defaultSendBufferBytes,
       backoff,
       random,
       wall: options.wall,
@@ -232,11 +234,14 @@ export class ClientSession {
     return this.#life.mayStore ? this.#outbox.pollStore() : undefined;
   }
 
-  /** What is to be done with the transport next; undefined: nothing. */
-  pollTransmit(now: number): Transmit | undefined {
+  /**
+   * What is to be done with the transport next; undefined: nothing.
+   * @param buffered - bytes that the transport was given and has not sent yet, where it can tell (PUB-23).
+   */
+  pollTransmit(now: number, buffered = 0): Transmit | undefined {
     const waiting = this.#shift();
     if (waiting !== undefined || !this.#life.isWelcome) return waiting;
-    const frame = this.#conversation.poll(now);
+    const frame = this.#conversation.poll(now, buffered);
     if (frame !== undefined) return this.#encode(frame);
     if (this.state === "draining" && this.#conversation.inFlight === 0) this.#life.drained(now);
     return this.#shift();

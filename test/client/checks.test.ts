@@ -48,6 +48,7 @@ describe("the options of a client", () => {
     ["agent", [5, null, {}].map((agent) => ({ agent }))],
     ["features", ["x", [5], {}, null].map((features) => ({ features }))],
     ["creditBytes", [...values.numbers, 1, 600_000.5].map((creditBytes) => ({ creditBytes }))],
+    ["sendBufferBytes", [...values.numbers, 0, 1.5].map((sendBufferBytes) => ({ sendBufferBytes }))],
     ["outbox", [null, 5, []].map((outbox) => ({ outbox }))],
     ["outbox.maxEntries", [...values.numbers, 0, 1.5].map((maxEntries) => ({ outbox: { maxEntries } }))],
     ["outbox.maxBytes", [...values.numbers, 0, 1.5].map((maxBytes) => ({ outbox: { maxBytes } }))],

@@ -205,6 +205,40 @@ describe("publishing (PUB)", () => {
     expect(client.framesOf("publish").map(({ value }) => value.content?.body.value)).toEqual([Uint8Array.of(1)]);
   });
 
+  it("holds publishes back while the transport does, so that nothing else waits behind them (PUB-23)", () => {
+    const client = joined();
+    client.isSlow = true;
+    const text = "x".repeat(1000);
+    for (let i = 0; i < 200; i++) client.publish("lobby", text);
+    client.advance(1000);
+    const held = client.published.length;
+    expect(client.buffered).toBeGreaterThan(64 * 1024);
+    // What was below the bound may have been followed by one batch, not more.
+    expect(client.buffered).toBeLessThan(64 * 1024 + 16 * 1024);
+    client.receive("ping", { timeMs: 5n });
+    expect(client.framesOf("pong")).toHaveLength(1);
+    client.session.rooms.type("lobby", "press", client.now);
+    client.pump();
+    expect(client.framesOf("typing")).toHaveLength(1);
+    expect(client.published).toHaveLength(held);
+    client.buffered = 0;
+    client.advance(100);
+    expect(client.published.length).toBeGreaterThan(held);
+    client.isSlow = false;
+    client.buffered = 0;
+    client.advance(100);
+    expect(client.published.map(([, seq]) => seq)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
+  });
+
+  it("asks nothing of a transport that holds back where nothing waits (PUB-23)", () => {
+    const client = joined();
+    client.publish("lobby", "one");
+    client.receive("ack", ack(1, 1));
+    client.buffered = 1_000_000;
+    client.pump();
+    expect(client.session.pollTimeout(client.now)).toBeGreaterThan(client.now + 1000);
+  });
+
   it("lets its rooms take turns where the window is short (PUB-21)", () => {
     const client = joined({ batch: { maxItems: 1, maxBytes: 65_536, maxDelayMs: 0 } });
     client

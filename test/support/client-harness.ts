@@ -34,6 +34,10 @@ export class ClientHarness {
   readonly sent: Frame[] = [];
   readonly opened: number[] = [];
   readonly closed: { code: number; reason: string }[] = [];
+  /** Bytes that the transport holds back. */
+  buffered = 0;
+  /** Whether it sends nothing by itself. */
+  isSlow = false;
   /** Whether writes are confirmed at once. */
   autoStore = true;
 
@@ -48,12 +52,14 @@ export class ClientHarness {
         this.session.handleStored(this.now);
         again = true;
       }
-      for (let next = this.session.pollTransmit(this.now); next !== undefined; next = this.session.pollTransmit(this.now)) {
+      const poll = () => this.session.pollTransmit(this.now, this.buffered);
+      for (let next = poll(); next !== undefined; next = poll()) {
         again = true;
         if (next.type === "open") this.opened.push(this.now);
         else if (next.type === "close") this.closed.push({ code: next.code, reason: next.reason });
         else {
           const frame = decodeFrame(next.data as Uint8Array);
+          if (this.isSlow) this.buffered += next.data.length;
           this.sent.push(...(frame.body.case === "batch" ? frame.body.value.frames : [frame]));
         }
       }
