@@ -211,6 +211,8 @@ const times = {
   reconnectBase: ["client: base of the backoff", "LIV-6"],
   reconnectCap: ["client: cap of the backoff", "LIV-6"],
   requestTimeout: ["client: how long a request may stay without an answer", "FRM-7"],
+  probeTimeout: ["client: from a change of network, or the return from the background, to life from the relay", "LIV-9"],
+  backgroundFlush: ["client: how long it goes on sending in the background", "LIV-9"],
   typingThrottle: ["`Welcome.limits.typing_interval_ms`", "TYP-3"],
   typingStop: ["client: pause after which typing has stopped", "TYP-3"],
   typingTtl: ["`TypingMark.ttl_ms`", "TYP-2"],

@@ -8,11 +8,13 @@ import { ProtocolError } from "../errors.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { ClientEvents } from "../session/client-events.ts";
+import type { PauseReason } from "../session/client-life.ts";
 import { sessionRules } from "../session/client-options.ts";
 import type { JoinOptions } from "../session/client-room.ts";
 import {
   anything,
   callable,
+  check,
   checkedBy,
   doing,
   invalid,
@@ -132,6 +134,11 @@ export function checkContent(content: ContentInput | undefined): void {
 /** @throws UsageError OPTION_INVALID. */
 export function checkPresence(presence: OwnPresence): void {
   checkedBy(presenceRules, presence, "presence", "presence.");
+}
+
+/** @throws UsageError OPTION_INVALID. */
+export function checkPause(why: PauseReason): void {
+  check(oneOf("offline", "background"), "why", why);
 }
 
 /** @throws UsageError OPTION_INVALID. */

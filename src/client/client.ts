@@ -10,6 +10,7 @@ import { type ProtocolError, UsageError } from "../errors.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { ClientEvent, ClientEvents, HistoryPage, JoinedRoom, UserPresence } from "../session/client-events.ts";
+import type { PauseReason } from "../session/client-life.ts";
 import { ClientSession } from "../session/client-session.ts";
 import type { Clock } from "../session/host.ts";
 import type { ClientState } from "../session/transitions.ts";
@@ -20,8 +21,8 @@ import {
   checkEvent,
   checkedClientOptions,
   checkListener,
+  checkPause,
   checkPresence,
-  checkRoomName,
   checkStream,
   checkWait,
   type EventName,
@@ -33,6 +34,7 @@ import { type ClientOptions, engineOptions } from "./options.ts";
 import { noticed, Outcomes, type Sent } from "./outcomes.ts";
 import { platformClock, platformRandom, platformWebSocket, reportError } from "./platform.ts";
 import { Room } from "./room.ts";
+import { Rooms } from "./rooms.ts";
 import { MemoryStorage } from "./storage.ts";
 import { Streams } from "./streams.ts";
 import { TokenSource } from "./token-source.ts";
@@ -59,9 +61,7 @@ export class Client {
   readonly #events: Emitter<ClientEvents> = new Emitter(reportError);
   readonly #outcomes: Outcomes = new Outcomes();
   readonly #streams: Streams = new Streams(this.#events);
-  readonly #rooms: Map<string, Room> = new Map();
-  /** Rooms that the application has left, and that are forgotten as soon as nothing of theirs is pending. */
-  readonly #leaving: Set<string> = new Set();
+  readonly #rooms: Rooms = new Rooms((name) => this.#makeRoom(name));
   readonly #engine: ClientSession;
   readonly #driver: Driver;
   readonly #tokens: TokenSource | undefined;
@@ -162,6 +162,22 @@ export class Client {
   }
 
   /**
+   * There is no network (`offline`), or nobody looks (`background`): makes no attempt, except by {@link start}, until {@link resume} (LIV-9).
+   * See {@link followBrowser}, {@link followNetwork}, {@link followLifeCycle}.
+   */
+  pause(why: PauseReason): void {
+    checkPause(why);
+    this.#driver.now((now) => this.#engine.pause(why, now));
+  }
+
+  /** This is the case no more, or never was, and things have changed: tries at once, or asks whether the relay is still there (LIV-9). */
+  resume(why: PauseReason): void {
+    checkPause(why);
+    this.#tokens?.hurry();
+    this.#driver.now((now) => this.#engine.resume(why, now));
+  }
+
+  /**
    * Says goodbye and closes, until the next {@link start}, which also enters the rooms again. What is not settled stays in the outbox, and
    * its promise open; what waits for an answer rejects with a UsageError CLOSED, as it does where the relay ends the client
    * for good. Settles when the storage has been read, or could not be, and no write to it is under way.
@@ -206,13 +222,7 @@ export class Client {
    * @throws ProtocolError FIELD_INVALID (local) where no room can have this name.
    */
   room(name: string): Room {
-    let room = this.#rooms.get(name);
-    if (room === undefined) {
-      checkRoomName(name);
-      room = this.#makeRoom(name);
-      this.#rooms.set(name, room);
-    }
-    return room;
+    return this.#rooms.get(name);
   }
 
   /** Publishes in the room of this name: as {@link Room.publish}, also in what it throws. */
@@ -251,12 +261,11 @@ export class Client {
   #makeRoom(name: string): Room {
     const room = new Room(name, {
       join: ({ signal, ...options }) => {
-        this.#leaving.delete(name);
-        if (!this.#rooms.has(name)) this.#rooms.set(name, room);
+        this.#rooms.entered(room);
         return this.#ask<JoinedRoom>((now) => this.#engine.rooms.join(name, options, now), { signal });
       },
       leave: (options) => {
-        this.#leaving.add(name);
+        this.#rooms.left(name);
         return this.#request<void>((now) => this.#engine.rooms.leave(name, now), options);
       },
       publish: (content, kind, target, options) => this.#publish(name, content, kind, target, options),
@@ -270,15 +279,6 @@ export class Client {
       known: () => this.#engine.rooms.room(name),
     });
     return room;
-  }
-
-  #forgetRooms(): void {
-    for (const name of this.#leaving) {
-      const { state = "left" } = this.#engine.rooms.room(name) ?? {};
-      if (state !== "left" || this.#outcomes.hasPublishes(name)) continue;
-      this.#leaving.delete(name);
-      this.#rooms.delete(name);
-    }
   }
 
   #signal(room: string | undefined, event: string, content: ContentInput | undefined): void {
@@ -392,6 +392,9 @@ export class Client {
       this.#outcomes.ended(error);
       this.#streams.end(this.#end && { error });
     }
-    this.#forgetRooms();
+    this.#rooms.forget((name) => {
+      const { state = "left" } = this.#engine.rooms.room(name) ?? {};
+      return state === "left" && !this.#outcomes.hasPublishes(name);
+    });
   }
 }

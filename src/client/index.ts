@@ -24,6 +24,7 @@ export type {
   UserReceipt,
   WelcomeInfo,
 } from "../session/client-events.ts";
+export type { PauseReason } from "../session/client-life.ts";
 export type { JoinOptions } from "../session/client-room.ts";
 export type { Clock, Random } from "../session/host.ts";
 export type { CircuitState, ClientState, EntryState } from "../session/transitions.ts";
@@ -31,6 +32,15 @@ export { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 export type { EventName } from "./checks.ts";
 export { Client } from "./client.ts";
 export type { StreamOptions } from "./event-stream.ts";
+export {
+  type BrowserLike,
+  type Follower,
+  followBrowser,
+  followLifeCycle,
+  followNetwork,
+  type LifeCycleLike,
+  type NetworkLike,
+} from "./follow.ts";
 export { type ClientRecord, clientRecords, writeClientLog } from "./log.ts";
 export type { ClientOptions, ObservedFrame } from "./options.ts";
 export type { Sent, Stored } from "./outcomes.ts";

@@ -1,7 +1,7 @@
 /**
  * Fresh tokens from the application's function.
  *
- * Law: a fetch that fails, or does not end in time, is made again after a backoff, until {@link TokenSource.stop}; of several that are
+ * Law: a fetch that fails, or does not end in time, is made again after a backoff, or when it is hurried, until {@link TokenSource.stop}; of several that are
  * under way only the latest counts.
  */
 
@@ -25,6 +25,8 @@ export class TokenSource {
   #failures = 0;
   #current = 0;
   #timer: unknown;
+  /** Fetches again, where a failed fetch waits for it. */
+  #again: (() => void) | undefined;
 
   constructor(options: TokenSourceOptions) {
     this.#options = options;
@@ -58,9 +60,15 @@ export class TokenSource {
     );
   }
 
+  /** What waits after a failure waits no longer. */
+  hurry(): void {
+    this.#again?.();
+  }
+
   /** Nothing that is under way counts any more. */
   stop(): void {
     this.#current++;
+    this.#again = undefined;
     if (this.#timer !== undefined) this.#options.clock.clearTimer(this.#timer);
     this.#timer = undefined;
   }
@@ -68,7 +76,8 @@ export class TokenSource {
   #fail(cause: unknown, use: (token: string) => void): void {
     const { clock, random, onFailure } = this.#options;
     const delayMs = randomDelay(++this.#failures, defaultBackoff, () => randomFraction(random));
-    this.#timer = clock.setTimer(delayMs, () => this.get(use));
+    this.#again = () => this.get(use);
+    this.#timer = clock.setTimer(delayMs, this.#again);
     onFailure(cause);
   }
 }

@@ -79,6 +79,8 @@ export class Backoff {
   /** Whether the connection that ends next has had a welcome: then it is no failed attempt. */
   #wasWelcome = false;
   #lastImmediate = Number.NEGATIVE_INFINITY;
+  /** When the device last asked for an attempt at once, if that has not led to a welcome. */
+  #lastHurry = Number.NEGATIVE_INFINITY;
 
   /** @throws UsageError OPTION_INVALID, with the name of the option. */
   constructor(options: BackoffOptions, random: () => number) {
@@ -118,6 +120,7 @@ export class Backoff {
     this.#input("welcome");
     this.#failures = 0;
     this.#attempts = 0;
+    this.#lastHurry = Number.NEGATIVE_INFINITY;
     this.#refusals = 0;
     this.#wasWelcome = true;
   }
@@ -137,11 +140,24 @@ export class Backoff {
     }
     this.#refusals = 0;
     if (hasFailed) this.#failures++;
-    const { breakAfter, breakFor } = this.#options;
-    if (this.#failures >= breakAfter) this.#input("broken");
-    const delay = this.#delay(verdict, now);
-    const isOpen = this.#circuit === "open";
-    return { input: "lost", delayMs: isOpen ? Math.max(delay, (breakFor * (1 + this.#random())) / 2) : delay };
+    if (this.#failures >= this.#options.breakAfter) this.#input("broken");
+    return { input: "lost", delayMs: this.#unlessBroken(this.#delay(verdict, now)) };
+  }
+
+  /** Whether the next attempt may be made at once because the device says that it is worth a try (LIV-9). */
+  hurry(now: number): boolean {
+    const isFree = now - this.#lastHurry >= this.#options.cap;
+    if (isFree) this.#lastHurry = now;
+    return isFree;
+  }
+
+  /** The time before an attempt for which nothing but the failures before it speaks. */
+  wait(): number {
+    return this.#unlessBroken(randomDelay(this.#failures, this.#options, this.#random));
+  }
+
+  #unlessBroken(delayMs: number): number {
+    return this.#circuit === "open" ? Math.max(delayMs, (this.#options.breakFor * (1 + this.#random())) / 2) : delayMs;
   }
 
   #input(input: CircuitInput): void {

@@ -31,7 +31,12 @@ const timerKinds = [
   "drain",
   /** When to write to storage again. */
   "store",
+  /** When to pause, sent or not (LIV-9). */
+  "pause",
 ] as const;
+
+/** Why no connection is wanted for a while (LIV-9). */
+export type PauseReason = "offline" | "background";
 
 /** What a life needs from its session. */
 export interface LifeHost {
@@ -55,6 +60,9 @@ export class ClientLife {
   /** What was last told of the circuit breaker. */
   #circuit: CircuitState = "closed";
   #lockedUntil = 0;
+  /** Before this time the relay does not want to be tried again, whatever the device says. */
+  #notBefore = 0;
+  readonly #holds: Set<PauseReason> = new Set();
   /** What a goodbye has said of the end that follows it. */
   #goodbye: EndVerdict | undefined;
 
@@ -87,25 +95,68 @@ export class ClientLife {
   }
 
   start(now: number): void {
-    if (this.#state === "closed") this.#host.backoff.begin();
-    if (this.#input("start")) this.#prepare(now);
+    const isFirst = this.#state === "idle" || this.#state === "closed";
+    if (!this.#input("start")) return;
+    if (isFirst) this.#host.backoff.begin();
+    // One that is paused knows what the device says, and is wanted all the same.
+    if (isFirst && this.#holds.size > 0) this.pause(now);
+    else this.#prepare(now);
+  }
+
+  /** No attempts are made for this reason, until it is released. */
+  hold(why: PauseReason, now: number): void {
+    this.#holds.add(why);
+    // What lives may do so in spite of what the device says; what drains ends by itself.
+    if (why === "offline" ? this.isWelcome : this.#state === "draining") return;
+    const isUnderWay = this.#hasTransport || this.#state === "preparing";
+    if (why === "background" && isUnderWay && this.#host.outbox.size > 0)
+      this.#timers.set("pause", now + this.#host.times.backgroundFlush);
+    else this.pause(now);
+  }
+
+  /** The reason is none any more, or never was one: it is worth a try. */
+  release(why: PauseReason, now: number): void {
+    this.#holds.delete(why);
+    if (this.#holds.size > 0) return;
+    this.#timers.clear("pause");
+    if (this.#state !== "paused" && this.#state !== "waiting") return;
+    const isHurried = this.#host.backoff.hurry(now);
+    if (this.#state === "waiting" && !isHurried) return;
+    const at = Math.max(now + (isHurried ? 0 : this.#host.backoff.wait()), this.#notBefore);
+    this.#input("resume", { retryInMs: at - now });
+    this.#timers.set("backoff", at);
+  }
+
+  /** Whether the connection is used for what is left in the outbox alone, and then given up. */
+  get isLeaving(): boolean {
+    return this.#timers.get("pause") !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Gives up the connection, or the attempt, until the device wants it again. */
+  pause(now: number): void {
+    const close = this.#hasTransport ? ownClose : undefined;
+    if (!this.#input("pause")) return;
+    this.#host.backoff.abandon();
+    this.#tellCircuit();
+    this.#detach(now, close);
   }
 
   /** Ends for good. @param farewell - what is said first to a relay that has welcomed this side. */
   stop(now: number, farewell: () => void): void {
     const wasWelcome = this.isWelcome;
+    const close = this.#hasTransport ? ownClose : undefined;
     if (!this.#input("stop")) return;
     if (wasWelcome) farewell();
     this.#host.backoff.abandon();
     this.#tellCircuit();
-    this.#detach(now, ownClose);
+    this.#detach(now, close);
   }
 
   /** There is a fresh token. */
   unlock(now: number): void {
     if (this.#state !== "locked") return;
     if (this.#lockedUntil > now) this.#timers.set("backoff", this.#lockedUntil);
-    else if (this.#input("token")) this.#prepare(now);
+    else this.#again("token", now);
   }
 
   /** The transport is open. @returns whether it was awaited. */
@@ -127,7 +178,8 @@ export class ClientLife {
   }
 
   welcomed(expiresInMs: number, now: number): void {
-    this.#timers.clearAll();
+    this.#timers.clear("connect");
+    this.#notBefore = 0;
     this.#input("welcome");
     this.#host.backoff.reset();
     this.#tellCircuit();
@@ -175,18 +227,19 @@ export class ClientLife {
   readonly #due: Readonly<Record<(typeof timerKinds)[number], (now: number) => void>> = {
     connect: (now) =>
       this.failed(new ProtocolError("UNAVAILABLE", "no welcome in time", { origin: "remote", scope: "connection" }), now),
-    backoff: (now) => {
-      if (this.#input(this.#state === "locked" ? "token" : "due")) this.#prepare(now);
-    },
+    backoff: (now) => this.#again(this.#state === "locked" ? "token" : "due", now),
     token: () => this.#host.emit({ type: "tokenWanted", code: undefined }),
     drain: (now) => this.drained(now),
     store: () => undefined,
+    pause: (now) => this.pause(now),
   };
 
   #input(input: ClientInput, details: { retryInMs?: number; error?: ProtocolError } = {}): boolean {
     const next = nextClientState(this.#state, input);
     if (next === undefined) return false;
-    if (next !== this.#state || details.error !== undefined) this.#host.emit({ type: "state", state: next, ...details });
+    const { error, retryInMs } = details;
+    if (next !== this.#state || error !== undefined || retryInMs !== undefined)
+      this.#host.emit({ type: "state", state: next, ...details });
     this.#state = next;
     return true;
   }
@@ -196,6 +249,13 @@ export class ClientLife {
     if (circuit === this.#circuit) return;
     this.#circuit = circuit;
     this.#host.emit({ type: "circuit", state: circuit });
+  }
+
+  /** A token or a time says that there may be an attempt. */
+  #again(input: "token" | "due", now: number): void {
+    if (!this.#input(input)) return;
+    if (this.#holds.size > 0) this.pause(now);
+    else this.#prepare(now);
   }
 
   #prepare(now: number): void {
@@ -208,11 +268,13 @@ export class ClientLife {
 
   #lost(verdict: EndVerdict, error: ProtocolError | undefined, now: number, close: Transmit | undefined): void {
     const isTaken = error?.code === "SESSION_TAKEN";
-    this.#detach(now, close);
+    this.#detach(now, this.#hasTransport ? close : undefined);
     if (isTaken) this.#takeNewSession();
     const comeback = this.#host.backoff.next(isTaken ? { retry: "after", retryAfterMs: 0 } : verdict, now);
     this.#tellCircuit();
     const why = error === undefined ? {} : { error };
+    const { retryAfterMs, range } = verdict;
+    this.#notBefore = now + (range !== undefined && range.max > 0 ? range.min : retryAfterMs);
     if (comeback.input === "refused") {
       const { attempts } = comeback;
       if (this.#input("refused", why) && attempts !== undefined) this.#host.emit({ type: "gaveUp", attempts, error });
@@ -221,6 +283,7 @@ export class ClientLife {
       this.#host.emit({ type: "tokenWanted", code: error?.code });
     } else if (this.#input("lost", { ...why, retryInMs: comeback.delayMs })) {
       this.#timers.set("backoff", now + comeback.delayMs);
+      if (this.#holds.size > 0) this.pause(now);
     }
   }
 
@@ -236,9 +299,12 @@ export class ClientLife {
     this.#host.outbox.setSession(bytes, attempt);
   }
 
+  get #hasTransport(): boolean {
+    return this.isConnected || this.#state === "connecting";
+  }
+
   #detach(now: number, close: Transmit | undefined): void {
-    const hadTransport = this.isConnected || this.#state === "connecting" || this.#state === "closed";
-    if (close !== undefined && hadTransport) this.#host.transmit(close);
+    if (close !== undefined) this.#host.transmit(close);
     this.#timers.clearAll();
     this.#goodbye = undefined;
     this.#host.detached(now);

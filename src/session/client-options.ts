@@ -26,6 +26,10 @@ export interface ClientTimes {
   readonly receiptInterval: number;
   /** Before a failed write to storage is tried again; at least 1. */
   readonly storeRetry: number;
+  /** From a change of the device's network, or the return from the background, to life from the relay (LIV-9); at least 1. */
+  readonly probeTimeout: number;
+  /** How long a client in the background may go on sending what is in its outbox (LIV-9). */
+  readonly backgroundFlush: number;
 }
 
 /** The defaults of each. */
@@ -38,6 +42,8 @@ export const defaultClientTimes: ClientTimes = {
   presenceRefresh: defaultTimes.presenceRefresh,
   receiptInterval: defaultTimes.rosterInterval,
   storeRetry: 1000,
+  probeTimeout: defaultTimes.probeTimeout,
+  backgroundFlush: defaultTimes.backgroundFlush,
 };
 
 /** Settings of a client session. */
@@ -79,6 +85,8 @@ const times: Rules<ClientTimes> = {
   presenceRefresh: ms(1),
   receiptInterval: ms(0),
   storeRetry: ms(1),
+  probeTimeout: ms(1),
+  backgroundFlush: ms(0),
 };
 const outbox: Rules<OutboxLimits> = { maxEntries: whole(1), maxBytes: whole(1) };
 const batch: Rules<BatchOptions> = { maxItems: whole(1), maxBytes: whole(1), maxDelayMs: ms(0) };

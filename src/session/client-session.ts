@@ -17,9 +17,10 @@ import { Backoff, defaultBackoff } from "./backoff.ts";
 import { ClientConversation } from "./client-conversation.ts";
 import { fromError, toError, toProfile } from "./client-convert.ts";
 import type { ClientEvent } from "./client-events.ts";
-import { ClientLife } from "./client-life.ts";
+import { ClientLife, type PauseReason } from "./client-life.ts";
 import {
   type ClientSessionOptions,
+  type ClientTimes,
   checkedSessionOptions,
   defaultBatch,
   defaultClientTimes,
@@ -44,6 +45,7 @@ export class ClientSession {
   readonly #transmits: (Transmit | "publishes")[] = [];
   readonly #events: ClientEvent[] = [];
   readonly #creditWindow: number;
+  readonly #times: ClientTimes;
   #token = "";
 
   /** @throws UsageError OPTION_INVALID; ProtocolError FIELD_INVALID (local) for what hello cannot hold. */
@@ -55,6 +57,7 @@ export class ClientSession {
     this.#requireHello("");
     const random = () => randomFraction(options.random);
     const times = { ...defaultClientTimes, ...options.times };
+    this.#times = times;
     const backoff = { ...defaultBackoff, ...options.backoff };
     const emit = (event: ClientEvent) => void this.#events.push(event);
     const outbox = new Outbox({ ...defaultOutbox, ...options.outbox });
@@ -138,6 +141,18 @@ export class ClientSession {
     });
   }
 
+  /** The device has no network, or the application is in the background: no attempts, until {@link resume} (LIV-9). */
+  pause(why: PauseReason, now: number): void {
+    this.#life.hold(why, now);
+  }
+
+  /** The reason is none any more, or the network may be another: tries at once, or asks whether the relay is still there (LIV-9). */
+  resume(why: PauseReason, now: number): void {
+    if (this.#heartbeat.isDead(now)) this.#dead(now);
+    this.#life.release(why, now);
+    if (this.#life.isWelcome && this.#heartbeat.probe(this.#times.probeTimeout, now)) this.#ping(now);
+  }
+
   /**
    * The token for the next hello; on a living connection it is told at once (AUT-5).
    * @throws ProtocolError FIELD_INVALID (local): nothing has changed.
@@ -205,10 +220,7 @@ export class ClientSession {
     if (this.#heartbeat.isDead(now)) this.#dead(now);
     this.#life.handleTimeout(now);
     this.#conversation.handleTimeout(now);
-    if (this.#heartbeat.poll(now) !== "ping") return;
-    const timeMs = BigInt(Math.max(0, Math.floor(now)));
-    this.#conversation.pinged(timeMs);
-    this.#send(createFrame("ping", { timeMs }));
+    if (this.#heartbeat.poll(now) === "ping") this.#ping(now);
   }
 
   /** The write that {@link pollStore} gave is done, durably. */
@@ -244,6 +256,7 @@ export class ClientSession {
     const frame = this.#conversation.poll(now, buffered);
     if (frame !== undefined) return this.#encode(frame);
     if (this.state === "draining" && this.#conversation.inFlight === 0) this.#life.drained(now);
+    else if (this.#life.isLeaving && this.#outbox.size === 0) this.#life.pause(now);
     return this.#shift();
   }
 
@@ -294,6 +307,12 @@ export class ClientSession {
     } else {
       this.#conversation.handleFrame(frame, bytes, now);
     }
+  }
+
+  #ping(now: number): void {
+    const timeMs = BigInt(Math.max(0, Math.floor(now)));
+    this.#conversation.pinged(timeMs);
+    this.#send(createFrame("ping", { timeMs }));
   }
 
   #dead(now: number): void {

@@ -16,17 +16,26 @@ const client = {
   /** Not started. */
   idle: { start: "preparing", stop: "closed" },
   /** The number of the coming attempt is being stored (SES-3). */
-  preparing: { prepared: "connecting", stop: "closed" },
+  preparing: { prepared: "connecting", pause: "paused", stop: "closed" },
   /** A transport is being opened. */
-  connecting: { open: "authenticating", lost: "waiting", refused: "closed", stop: "closed" },
+  connecting: { open: "authenticating", lost: "waiting", refused: "closed", pause: "paused", stop: "closed" },
   /** Hello is sent, and joins behind it. */
-  authenticating: { welcome: "ready", lost: "waiting", unauthenticated: "locked", refused: "closed", stop: "closed" },
+  authenticating: {
+    welcome: "ready",
+    lost: "waiting",
+    unauthenticated: "locked",
+    refused: "closed",
+    pause: "paused",
+    stop: "closed",
+  },
   /** Everything works. */
-  ready: { goodbye: "draining", lost: "waiting", unauthenticated: "locked", refused: "closed", stop: "closed" },
+  ready: { goodbye: "draining", lost: "waiting", unauthenticated: "locked", refused: "closed", pause: "paused", stop: "closed" },
   /** The relay said goodbye: acks still arrive, nothing new is published. */
   draining: { goodbye: "draining", lost: "waiting", unauthenticated: "locked", refused: "closed", stop: "closed" },
   /** Waits before the next attempt. */
-  waiting: { due: "preparing", start: "preparing", stop: "closed" },
+  waiting: { due: "preparing", start: "preparing", resume: "waiting", pause: "paused", stop: "closed" },
+  /** The device has no network, or the application is in the background: no attempt is made (LIV-9). */
+  paused: { resume: "waiting", start: "preparing", stop: "closed" },
   /** The token was not accepted: waits for a fresh one. */
   locked: { token: "preparing", start: "preparing", stop: "closed" },
   /** Ended by the caller, or by a verdict that trying again does not help. */

@@ -81,6 +81,8 @@ export const defaultTimes = {
   reconnectBase: 1000,
   reconnectCap: 30_000,
   requestTimeout: 10_000,
+  probeTimeout: 10_000,
+  backgroundFlush: 5000,
   typingThrottle: 1000,
   typingStop: 3000,
   typingTtl: 6000,

@@ -67,6 +67,8 @@ describe("the options of a client", () => {
     ["times.typingTtl", [...values.numbers, 0, 60_001].map((typingTtl) => ({ times: { typingTtl } }))],
     ["times.presenceRefresh", [...values.numbers, 0].map((presenceRefresh) => ({ times: { presenceRefresh } }))],
     ["times.receiptInterval", values.numbers.map((receiptInterval) => ({ times: { receiptInterval } }))],
+    ["times.probeTimeout", [...values.numbers, 0].map((probeTimeout) => ({ times: { probeTimeout } }))],
+    ["times.backgroundFlush", values.numbers.map((backgroundFlush) => ({ times: { backgroundFlush } }))],
     ["times.storeRetry", [...values.numbers, 0].map((storeRetry) => ({ times: { storeRetry } }))],
   ];
   it.each(rows)("are refused by name: %s", (name, wrong) => {

@@ -35,6 +35,8 @@ const events: Row["wrong"] = [
 ];
 const users: Row["wrong"] = ["ada", undefined, null, 5, [5], [""], [long]].map((wrong) => [[wrong], "FIELD_INVALID"]);
 
+const reasons: Row["wrong"] = [undefined, null, 5, "hidden"].map((why) => [[why], "OPTION_INVALID"]);
+
 const capacities = [{ capacity: 0 }, { capacity: 1.5 }, { capacity: "5" }];
 /** What is no signal, and one that was aborted, behind these arguments. */
 const waits = (args: readonly unknown[]): Row["wrong"] => [
@@ -68,6 +70,8 @@ const client: Readonly<Record<string, Row>> = {
   start: { wrong: [], right: [], closed: nothing },
   close: { wrong: [], right: [], closed: nothing },
   flush: { wrong: waits([]), right: [], closed: nothing },
+  pause: { wrong: reasons, right: ["offline"], closed: nothing },
+  resume: { wrong: reasons, right: ["offline"], closed: nothing },
   setToken: {
     wrong: [undefined, null, 5, {}, "", long, lone].map((token) => [[token], "FIELD_INVALID"]),
     right: ["t"],

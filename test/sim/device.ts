@@ -64,7 +64,14 @@ export class Device {
       storage,
       batch: { maxItems: 10, maxBytes: 16_384, maxDelayMs: world.plan.batchDelayMs },
       creditBytes: 512 * 1024,
-      times: { connectTimeout: 3000, requestTimeout: 4000, storeRetry: 300, presenceRefresh: 10_000 },
+      times: {
+        connectTimeout: 3000,
+        requestTimeout: 4000,
+        storeRetry: 300,
+        presenceRefresh: 10_000,
+        probeTimeout: 2000,
+        backgroundFlush: 1000,
+      },
       backoff: { base: 100, cap: 3000, breakAfter: 4, breakFor: 3000, maxAttempts: 6 },
     });
     this.#views.clear();

@@ -39,6 +39,8 @@ export const workNames = [
   "restart",
   "rest",
   "wake",
+  "offline",
+  "hide",
   "backend",
   "backendSignal",
 ] as const;
@@ -66,6 +68,8 @@ const weights: Readonly<Record<WorkName, number>> = {
   restart: 1,
   rest: 1,
   wake: 3,
+  offline: 4,
+  hide: 4,
   backend: 5,
   backendSignal: 1,
 };

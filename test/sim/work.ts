@@ -1,5 +1,6 @@
 /** What applications do, as a table. */
 
+import type { PauseReason } from "../../src/session/client-life.ts";
 import type { Device } from "./device.ts";
 import type { Act, WorkName } from "./plan.ts";
 import type { World } from "./world.ts";
@@ -21,6 +22,14 @@ const target = (call: (world: World, device: Device, room: string, id: string) =
     if (id === undefined) return false;
     return call(world, device, device.published.get(id)?.room ?? room, id);
   });
+
+/** The device says so for a while, or says only that things have changed. */
+const pause =
+  (why: PauseReason): Work =>
+  (_, { client, process }, { n, ms }) => {
+    if (n % 3 > 0) client.pause(why);
+    process.setTimer(n % 3 > 0 ? ms : 0, () => client.resume(why));
+  };
 
 const works: Readonly<Record<WorkName, Work>> = {
   publish: inRoom((world, device, room, { n }) => say(world, device, room, n % 23 === 0 ? `bad ${n}` : `text ${n}`)),
@@ -73,6 +82,8 @@ const works: Readonly<Record<WorkName, Work>> = {
     });
   },
   wake: (_, device) => device.client.start(),
+  offline: pause("offline"),
+  hide: pause("background"),
   backend: inRoom((world, _, room, { n }) => {
     const relay = world.relays.find(({ state }) => state === "up");
     if (relay === undefined) return false;
