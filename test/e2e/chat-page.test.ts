@@ -342,4 +342,32 @@ describe.skipIf(chromiumMissing !== undefined)(title, () => {
     await expect.poll(() => ada.frames("goodbye", "in").then(({ length }) => length), patience).toBe(1);
     await server.start();
   });
+
+  it("keeps what is written while the browser is offline, and sends it once and in order", async () => {
+    const own = await startOwnServer({});
+    const [ada, bob] = [await enter("ada", "tunnel", {}, own.port), await enter("bob", "tunnel", {}, own.port)];
+    const link = () => ada.page.evaluate(() => document.documentElement.dataset["link"]);
+    await ada.write("before");
+    await expect.poll(() => bob.texts(), patience).toEqual(["before"]);
+    for (const round of [1, 2]) {
+      const shown = await bob.texts();
+      await ada.page.context().setOffline(true);
+      // The browser's switch leaves a connection that is open as it is: a network that goes takes it away.
+      own.cut();
+      await expect.poll(() => ada.page.locator("#banner").textContent(), patience).toContain("This device is offline.");
+      await expect.poll(() => bob.page.evaluate(() => document.documentElement.dataset["link"]), patience).toBe("ready");
+      const [kept, meanwhile] = [`kept ${round}`, `meanwhile ${round}`];
+      for (const part of ["a", "b", "c"]) await ada.write(`${kept}${part}`);
+      await bob.write(meanwhile);
+      await expect.poll(() => bob.texts(), patience).toEqual([...shown, meanwhile]);
+      expect(await ada.state(`${kept}a`)).toBe("queued");
+      await ada.page.context().setOffline(false);
+      const all = [...shown, meanwhile, `${kept}a`, `${kept}b`, `${kept}c`];
+      await expect.poll(() => bob.texts(), patience).toEqual(all);
+      await expect.poll(link, patience).toBe("ready");
+      await expect.poll(async () => new Set(await ada.texts()), patience).toEqual(new Set(all));
+      expect(await ada.texts()).toHaveLength(all.length);
+    }
+    own.stop();
+  });
 });

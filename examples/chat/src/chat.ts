@@ -4,7 +4,15 @@
  * Law: events change the models, never the page; the page is told of each change, and looks again when it draws.
  */
 
-import { Client, type EntryChange, type JoinedRoom, type Message, type ObservedFrame, ProtocolError } from "chappe/client";
+import {
+  Client,
+  type EntryChange,
+  followBrowser,
+  type JoinedRoom,
+  type Message,
+  type ObservedFrame,
+  ProtocolError,
+} from "chappe/client";
 import { plural } from "./format.ts";
 import { type LinkState, reportOf, stateNames } from "./link.ts";
 import { People } from "./people.ts";
@@ -31,6 +39,7 @@ export class Chat {
   constructor(url: string, name: string, onFrame: (frame: ObservedFrame) => void) {
     this.name = name;
     this.#client = new Client({ url, token: name, agent: "chappe-chat-page", onFrame });
+    followBrowser(this.#client);
     this.#listen();
   }
 
@@ -57,11 +66,6 @@ export class Chat {
   /** Connects; where it waits for the next attempt: at once. */
   start(): void {
     this.#client.start();
-  }
-
-  /** At once, where it waits anyway. */
-  hurry(): void {
-    if (this.#link.state === "waiting") this.#client.start();
   }
 
   close(): void {
@@ -244,7 +248,8 @@ export class Chat {
     client.on("state", ({ state, retryInMs, error }) => {
       const retryAtMs = retryInMs === undefined ? undefined : Date.now() + retryInMs;
       this.#link = { state, wasReady: this.#link.wasReady || state === "ready", retryAtMs, error };
-      if (state === "waiting" || state === "closed") for (const view of this.rooms.values()) view.wasLost = true;
+      if (state === "waiting" || state === "paused" || state === "closed")
+        for (const view of this.rooms.values()) view.wasLost = true;
       this.#changed();
     });
     client.on("joined", (joined) => this.#joined(joined));

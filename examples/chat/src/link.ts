@@ -42,6 +42,8 @@ export function reportOf({ state, wasReady, retryAtMs, error, waiting }: LinkSta
       return { ...none, tone: "warning", text: `The relay is going down and says goodbye. ${kept(waiting)}` };
     case "waiting":
       return { tone: "warning", text: `No connection to the relay. ${kept(waiting)}`, retryAtMs, action: "reconnect" };
+    case "paused":
+      return { ...none, tone: "warning", text: `This device is offline. ${kept(waiting)}`, action: "reconnect" };
     case "locked":
       return { ...none, tone: "failure", text: `The relay does not accept this name${reason}.`, action: "signOut" };
     case "closed":
@@ -58,6 +60,7 @@ export const stateNames: Readonly<Record<ClientState, string>> = {
   ready: "Connected",
   draining: "Relay going down",
   waiting: "Reconnecting",
+  paused: "Offline",
   locked: "Not accepted",
   closed: "Closed",
 };

@@ -88,10 +88,6 @@ function run({ name, rooms, active: first }: Settings): void {
   });
   chat.start();
 
-  addEventListener("online", () => chat.hurry());
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") chat.hurry();
-  });
   addEventListener("hashchange", () => {
     const link = fromHash(location.hash);
     if (link.room !== undefined && (link.name === undefined || link.name === name)) open(link.room);
