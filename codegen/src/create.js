@@ -24,13 +24,19 @@ export function printCreate(context, message) {
   f.print`  }${hasPrototype(message) ? ")" : ""};`;
   for (const member of message.members) {
     if (!isOptional(member)) continue;
-    const value = `init.${member.localName}`;
+    const value = given(member);
     const made = isMade(member) ? part`${context.create(member.message)}(${value})` : value;
     f.print`  if (${value} != null) message.${member.localName} = ${made};`;
   }
   f.print`  return message;`;
   f.print`}\n`;
   for (const oneof of message.oneofs) printOneof(context, message, oneof);
+}
+
+/** What a message is made from has for a member: never what every object inherits. @param {DescField | DescOneof} member */
+function given({ localName }) {
+  const value = `init.${localName}`;
+  return localName in Object.prototype ? `(Object.hasOwn(init, "${localName}") ? ${value} : undefined)` : value;
 }
 
 /** @param {DescField | DescOneof} member @returns {member is DescField} */
@@ -48,7 +54,7 @@ function isMade(field) {
 
 /** @param {Context} context @param {DescMessage} message @param {DescField | DescOneof} member @returns {Printable} */
 function initial(context, message, member) {
-  const value = `init.${member.localName}`;
+  const value = given(member);
   if (member.kind === "oneof") return `create${context.nameOf(message)}$${member.localName}(${value})`;
   if (member.fieldKind === "list") {
     return isMade(member) ? part`${value}?.map((item) => ${context.create(member.message)}(item)) ?? []` : `${value} ?? []`;

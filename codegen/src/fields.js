@@ -50,9 +50,9 @@ export function tagBytes(number, wire) {
   return [...bytes, rest];
 }
 
-/** @param {number} number @param {number} wire */
+/** A tag as the reader gives it: as a signed integer, which is negative from field 2^28 on. @param {number} number @param {number} wire */
 export function tagOf(number, wire) {
-  return ((number << 3) | wire) >>> 0;
+  return (number << 3) | wire;
 }
 
 /**

@@ -24,8 +24,6 @@ const schemas = ["proto", "vendor/protovalidate", vendored];
 /** The runtime of the codecs, from its source: what generated code calls `chappe/codec`. */
 export const codecRuntime = join(root, "src/codec/index.ts");
 
-const copies = join(out, "schema");
-
 /** Options for each form of the codecs, by its folder: in `mixed` straight-line code has compact messages in it, and they it. */
 const forms = {
   ".": [],
@@ -72,11 +70,11 @@ export function generate() {
   if (existsSync(mark) && readFileSync(mark, "utf8") === now) return generatedIndex;
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  const protos = schemas.flatMap((dir) => filesBelow(join(root, dir), ".proto").map((name) => copied(dir, name)));
+  const protos = schemas.flatMap((dir) => filesBelow(join(root, dir), ".proto"));
   const options = "target=ts,import_extension=ts";
   const bin = join(root, "node_modules/.bin");
   const args = [
-    `-I${copies}`,
+    ...schemas.map((dir) => `-I${join(root, dir)}`),
     `--plugin=protoc-gen-es=${join(bin, "protoc-gen-es")}`,
     `--es_out=${out}`,
     `--es_opt=${options},erasable_syntax=true`,
@@ -93,20 +91,6 @@ export function generate() {
   writeFileSync(generatedIndex, index(protos));
   writeFileSync(mark, now);
   return generatedIndex;
-}
-
-/**
- * Copies a schema file to where it is generated from, without the one option that the plugin refuses: what is within a message set is unknown
- * fields to protobuf-es, and so to the codecs.
- *
- * @param {string} dir
- * @param {string} name
- */
-function copied(dir, name) {
-  const path = join(copies, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, readFileSync(join(root, dir, name), "utf8").replace(/^ *option message_set_wire_format = true;$/gm, ""));
-  return name;
 }
 
 /** The text of the index. @param {string[]} protos */

@@ -107,7 +107,9 @@ export function takeField<T>(type: Type<T>, r: Reader, tag: number, message: T):
 export function createMessage<T>(type: Type<T>, init: object = {}): T {
   if ((init as Fields)["$typeName"] !== undefined) return init as T;
   const message = emptyMessage(type);
-  for (const { key, shape } of planOf(type).fields.values()) shape.make(message as Fields, key, init as Fields);
+  // What every object inherits is given for no field.
+  const own: Fields = { __proto__: null, ...init };
+  for (const { key, shape } of planOf(type).fields.values()) shape.make(message as Fields, key, own);
   return message;
 }
 
