@@ -12,6 +12,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { generate } from "./proof/generate.js";
 
 const root = join(fileURLToPath(import.meta.url), "../..");
 const scratch = mkdtempSync(join(tmpdir(), "chappe-check-"));
@@ -69,6 +70,12 @@ function generated() {
   return stale.length === 0 ? {} : { problem: `not up to date: ${stale.join(", ")}; run npm run generate` };
 }
 
+/** What is generated for other schemas has to pass the compiler too. @returns {Outcome} */
+function proof() {
+  generate();
+  return run("tsc", "-p", "scripts/proof");
+}
+
 /** The package as it would be published. */
 let tarball = "";
 
@@ -92,6 +99,7 @@ const steps = [
   ["tsc: core, then node", () => run("tsc", "-b")],
   ["tsc: tests and scripts", () => run("tsc", "-p", "tsconfig.test.json")],
   ["tsc: the chat page", () => run("tsc", "-p", "examples/chat", "--noEmit")],
+  ["tsc: codecs of the proof, in each form", proof],
   ["knip: nothing unused", () => run("knip", "--no-progress", "--treat-config-hints-as-errors")],
   ["sizes in a bundle are within their limits", () => run("node", "scripts/size.js")],
   ["package: npm pack", pack],

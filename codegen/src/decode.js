@@ -192,7 +192,7 @@ function printEntry(context, message, field) {
   const name = `${context.nameOf(message)}$${field.localName}`;
   const shape = type(message);
   const key = scalars[field.mapKey];
-  const element = part`${shape}["${field.localName}"][string]`;
+  const element = part`${shape}["${field.localName}"][${key.type === "number" ? "number" : "string"}]`;
   const value = wireValue(context, field, field.mapKind === "scalar" ? field.scalar : undefined, element);
   const keyReader = field.mapKey === ScalarType.STRING && !field.utf8Validation ? "readLenientText" : `read${key.name}`;
   f.print`/** Reads an entry of \`${message.typeName}.${field.name}\`. */`;

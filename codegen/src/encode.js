@@ -142,10 +142,12 @@ function printMap(context, field) {
   const key = scalars[field.mapKey];
   const { wire, write } = wireValue(context, field, field.mapKind === "scalar" ? field.scalar : undefined, undefined);
   const map = part`m.${field.localName}`;
+  // The type of a map says what its keys are; in an object they are text.
+  const index = key.type === "number" ? "key as unknown as number" : "key";
   f.print`  for (const key of Object.keys(${map})) {`;
   f.print("    ", tag(field.number, 2), "let q = p + 1;");
   f.print("    ", tag(1, key.wire, "q"), "q = ", runtime(`write${key.name}`), "(", keyOf(context, key.type), ", b, q);");
-  f.print("    ", tag(2, wire, "q"), "q = ", write(part`${map}[key]!`, "q"), ";");
+  f.print("    ", tag(2, wire, "q"), "q = ", write(part`${map}[${index}]!`, "q"), ";");
   f.print`    p = ${runtime("close")}(b, p, q);`;
   f.print`  }`;
 }

@@ -38,8 +38,9 @@ const files: Readonly<Record<string, string>> = {
       extensions 100 to max;
     }
     enum Closed { FIRST = 3; SECOND = 5; }
+    enum Zero { NONE = 0; SOME = 4; }
     message Defaults {
-      optional Closed closed = 1; repeated Closed list = 2 [packed = true]; map<int32, Closed> map = 3;
+      optional Closed closed = 1; repeated Closed list = 2 [packed = true]; map<int32, Zero> map = 3;
       optional Closed other = 4 [default = SECOND]; optional uint64 most = 5 [default = 18446744073709551615];
       optional int64 text = 6 [jstype = JS_STRING, default = -9223372036854775808]; optional float nan = 7 [default = nan];
       optional string quoted = 8 [default = "\\"\\n\\\\é"];
