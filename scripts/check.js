@@ -76,15 +76,23 @@ function proof() {
   return run("tsc", "-p", "scripts/proof");
 }
 
-/** The package as it would be published. */
-let tarball = "";
+/** The packages as they would be published: Chappe's, and the plugin's. @type {string[]} */
+let tarballs = [];
 
 /** @returns {Outcome} */
 function pack() {
   // Without scripts: the step before has built what is packed.
-  const outcome = run("npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", scratch);
-  tarball = join(scratch, readdirSync(scratch).find((name) => name.endsWith(".tgz")) ?? "");
-  return outcome;
+  const options = ["--silent", "--ignore-scripts", "--pack-destination", scratch];
+  const outcome = run("npm", "pack", ...options, "--workspace", "codegen", "--include-workspace-root");
+  tarballs = readdirSync(scratch)
+    .filter((name) => name.endsWith(".tgz"))
+    .map((name) => join(scratch, name));
+  return outcome.problem === undefined && tarballs.length !== 2 ? { problem: `packed: ${tarballs}` } : outcome;
+}
+
+/** @param {string} command @param {...string} options @returns {() => Outcome} */
+function ofEach(command, ...options) {
+  return () => all(...tarballs.map((path) => () => run(command, ...(command === "publint" ? ["run"] : []), path, ...options)));
 }
 
 /** @type {[name: string, step: () => Outcome][]} */
@@ -102,9 +110,10 @@ const steps = [
   ["tsc: codecs of the proof, in each form", proof],
   ["knip: nothing unused", () => run("knip", "--no-progress", "--treat-config-hints-as-errors")],
   ["sizes in a bundle are within their limits", () => run("node", "scripts/size.js")],
-  ["package: npm pack", pack],
-  ["package: publint", () => run("publint", "run", tarball, "--strict")],
-  ["package: attw", () => run("attw", tarball, "--profile", "esm-only", "--no-emoji")],
+  ["packages: npm pack", pack],
+  ["packages: publint", ofEach("publint", "--strict")],
+  ["packages: attw", ofEach("attw", "--profile", "esm-only", "--no-emoji")],
+  ["packages: what a newcomer does", () => run("node", "scripts/newcomer.js", ...tarballs)],
 ];
 
 const words = process.argv.slice(2);
