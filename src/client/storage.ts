@@ -32,7 +32,8 @@ export class MemoryStorage implements OutboxStorage {
     for (const op of ops) {
       if (op.type === "put") this.#entries.set(op.entry.order, op.entry);
       else if (op.type === "delete") this.#entries.delete(op.order);
-      else this.#session = { session: op.session, attempt: op.attempt };
+      else if (op.type === "session") this.#session = { session: op.session, attempt: op.attempt };
+      else for (const [order, entry] of this.#entries) if (entry === op.record) this.#entries.delete(order);
     }
     return Promise.resolve();
   }

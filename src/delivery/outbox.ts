@@ -31,12 +31,22 @@ export interface StoredEntry {
 export type StoreOp =
   | { readonly type: "put"; readonly entry: StoredEntry }
   | { readonly type: "delete"; readonly order: number }
-  | { readonly type: "session"; readonly session: Uint8Array; readonly attempt: number };
+  | { readonly type: "session"; readonly session: Uint8Array; readonly attempt: number }
+  /** A record that cannot be used, the very one that storage gave: it is not given again, and SHOULD be kept where people find it. */
+  | { readonly type: "setAside"; readonly record: unknown };
 
 /** All that storage holds: nothing at first. */
 export interface StoredState {
   readonly session: { readonly session: Uint8Array; readonly attempt: number } | undefined;
   readonly entries: readonly StoredEntry[];
+}
+
+/** What a stored state was found to need (PUB-22): it is stored in the same write as what comes next. */
+export interface Repair {
+  /** Entries of the state that storage does not hold. */
+  readonly made: readonly StoredEntry[];
+  /** Records that storage is to set aside. */
+  readonly aside: readonly unknown[];
 }
 
 /** Bounds of an outbox. */
@@ -59,6 +69,13 @@ export interface Draft {
   readonly bytes: number;
 }
 
+interface Writing {
+  readonly puts: [MutableEntry, number][];
+  readonly deletes: number[];
+  readonly session: boolean;
+  readonly aside: unknown[];
+}
+
 /** The outbox of one session. */
 export class Outbox {
   readonly #limits: OutboxLimits;
@@ -70,8 +87,10 @@ export class Outbox {
   readonly #pending: Map<number, MutableEntry | "delete"> = new Map();
   #session: { session: Uint8Array; attempt: number } | undefined;
   #sessionPending = false;
+  /** Records that storage is to set aside. */
+  #aside: unknown[] = [];
   /** The write that is under way: the entries in it, each with its version. */
-  #writing: { readonly puts: [MutableEntry, number][]; readonly deletes: number[]; readonly session: boolean } | undefined;
+  #writing: Writing | undefined;
 
   /** @throws UsageError OPTION_INVALID. */
   constructor(limits: OutboxLimits) {
@@ -84,27 +103,32 @@ export class Outbox {
   }
 
   /**
-   * Takes over what storage holds, before anything is sent. What was added before stands behind it.
+   * Takes over what storage holds, while nothing is sent. What was added since stands behind it; what else was known is forgotten.
    * @param lastOrder - new entries have orders above it.
    * @returns the orders of those that were added and have left before: storage never held them.
    */
-  restore(state: StoredState, lastOrder: number = 0): number[] {
-    const added = [...this.#byId.values()];
+  restore(state: StoredState, lastOrder: number = 0, repair: Repair = { made: [], aside: [] }): number[] {
+    const added = [...this.#byId.values()].filter(({ storedVersion }) => storedVersion < 0);
     const left = [...this.#pending].flatMap(([order, change]) => (change === "delete" ? [order] : []));
     this.#lanes.clear();
     this.#byId.clear();
     this.#pending.clear();
     this.#bytes = 0;
     this.#order = 0;
+    this.#aside = [...repair.aside];
     if (state.session !== undefined) this.#session = { ...state.session };
     for (const stored of [...state.entries].sort((a, b) => a.order - b.order)) {
       const { id, ...rest } = stored;
-      this.#insert({ ...rest, id: formatMessageId(id), idBytes: id, version: 0, storedVersion: 0 });
+      const entry: MutableEntry = { ...rest, id: formatMessageId(id), idBytes: id, version: 0, storedVersion: 0 };
+      this.#insert(entry);
+      if (repair.made.includes(stored)) this.#touch(entry);
       this.#order = stored.order;
     }
     this.#order = Math.max(this.#order, lastOrder);
     for (const entry of added) {
       entry.order = ++this.#order;
+      entry.seq = 0;
+      entry.epoch = 0;
       this.#insert(entry);
       this.#touch(entry);
     }
@@ -129,6 +153,11 @@ export class Outbox {
   /** Whether storage holds the session as it is. */
   get sessionStored(): boolean {
     return !this.#sessionPending && this.#writing?.session !== true;
+  }
+
+  /** Whether storage holds, or is being given, everything as it is. */
+  get isStored(): boolean {
+    return this.#pending.size === 0 && !this.#sessionPending && this.#aside.length === 0;
   }
 
   setSession(session: Uint8Array, attempt: number): void {
@@ -223,7 +252,7 @@ export class Outbox {
 
   /** What is to be stored next, in one atomic write; undefined where nothing is, or while a write is under way. */
   pollStore(): StoreOp[] | undefined {
-    if (this.#writing !== undefined || (this.#pending.size === 0 && !this.#sessionPending)) return undefined;
+    if (this.#writing !== undefined || this.isStored) return undefined;
     const ops: StoreOp[] = [];
     const puts: [MutableEntry, number][] = [];
     const deletes: number[] = [];
@@ -237,7 +266,9 @@ export class Outbox {
         puts.push([change, change.version]);
       }
     }
-    this.#writing = { puts, deletes, session: this.#sessionPending };
+    for (const record of this.#aside) ops.push({ type: "setAside", record });
+    this.#writing = { puts, deletes, session: this.#sessionPending, aside: this.#aside };
+    this.#aside = [];
     this.#pending.clear();
     this.#sessionPending = false;
     return ops;
@@ -268,6 +299,7 @@ export class Outbox {
     for (const order of writing.deletes) if (!this.#pending.has(order)) this.#pending.set(order, "delete");
     for (const [entry] of writing.puts) if (!this.#pending.has(entry.order)) this.#pending.set(entry.order, entry);
     this.#sessionPending ||= writing.session;
+    this.#aside.unshift(...writing.aside);
   }
 
   #insert(entry: MutableEntry): void {

@@ -107,23 +107,24 @@ export class ClientSession {
   }
 
   /**
-   * Takes over what storage holds, before anything else. Each publish is told with its state; records that are damaged are set aside, each
-   * with an `error` event.
+   * Takes over what storage holds, before the start, or between an end and the next. Each publish is told with its state. Records that are
+   * damaged are set aside, each with an `error` event; where that is the session, or all of it, a new session begins, and what was sent in
+   * the old one is told as `maybe` (PUB-22). What was known and is not stored any more is forgotten without a word.
    * @param stored - what it gave; it is looked at before it is believed.
-   * @throws UsageError STATE_INVALID after the start; OUTBOX_CORRUPT where it is no stored state at all.
+   * @throws UsageError STATE_INVALID while it is started.
    */
   restore(stored: unknown): void {
-    if (this.state !== "idle") throw new UsageError("STATE_INVALID", "the session was started already");
-    const { state, lastOrder, corrupt, isSessionLost } = readStoredState(stored, () => this.nextId(this.#options.wall()));
-    this.#conversation.removed(this.#outbox.restore(state, lastOrder));
-    for (const { room, id, state: entry } of [...state.entries].sort((a, b) => a.order - b.order))
-      this.#events.push({ type: "entry", room, id: formatMessageId(id), state: entry });
-    for (const { kind, record, why } of corrupt) {
+    if (this.state !== "idle" && this.state !== "closed") throw new UsageError("STATE_INVALID", "the session is started");
+    const read = readStoredState(stored, () => this.nextId(this.#options.wall()));
+    this.#conversation.removed(this.#outbox.restore(read.state, read.lastOrder, read));
+    for (const { room, id, state } of [...read.state.entries].sort((x, y) => x.order - y.order))
+      this.#events.push({ type: "entry", room, id: formatMessageId(id), state });
+    for (const { kind, record, room, why } of read.corrupt) {
       const error = new UsageError("OUTBOX_CORRUPT", `a stored ${kind} is set aside: ${why}`);
-      this.#events.push({ type: "error", error, room: undefined, record });
+      this.#events.push({ type: "error", error, room, record });
     }
     // Under which session they were sent is not known: whether they are stored, nobody can say (SES-7).
-    if (isSessionLost) this.#conversation.leaveSession();
+    if (read.isSessionLost) this.#conversation.leaveSession();
   }
 
   // Commands

@@ -35,7 +35,7 @@ class Disk {
       for (const op of ops) {
         if (op.type === "put") this.entries.set(op.entry.order, structuredClone(op.entry));
         else if (op.type === "delete") this.entries.delete(op.order);
-        else this.session = { session: op.session, attempt: op.attempt };
+        else if (op.type === "session") this.session = { session: op.session, attempt: op.attempt };
       }
       outbox.handleStored();
     }
@@ -74,6 +74,35 @@ describe("Outbox", () => {
     disk.write(outbox);
     expect([...disk.entries.values()].map(({ seq, epoch, state }) => [seq, epoch, state])).toEqual([[4, 7, "sent"]]);
     expect(lane.next()?.seq).toBe(4);
+  });
+
+  it("stores what a repair has made, and has set aside what it could not use, in one write; also where that failed first", () => {
+    const outbox = new Outbox(limits);
+    const made: StoredEntry = { ...draft("a", 1), order: 1, seq: 3, epoch: 7, state: "voiding" };
+    outbox.restore({ session: undefined, entries: [made] }, 2, { made: [made], aside: ["damaged"] });
+    const write = [
+      { type: "put", entry: made },
+      { type: "setAside", record: "damaged" },
+    ];
+    expect(outbox.pollStore()).toEqual(write);
+    outbox.handleStoreFailed();
+    expect(outbox.pollStore()).toEqual(write);
+    outbox.handleStored();
+    expect([outbox.pollStore(), outbox.isStored]).toEqual([undefined, true]);
+  });
+
+  it("takes over what another has left, and keeps what was added since", () => {
+    const outbox = new Outbox(limits);
+    const disk = new Disk();
+    outbox.add(draft("a", 1));
+    outbox.add(draft("a", 2));
+    disk.write(outbox);
+    outbox.add(draft("a", 3));
+    disk.entries.delete(1);
+    outbox.restore({ session: undefined, entries: [...disk.entries.values()] });
+    expect(outbox.lane("a").entries()).toMatchObject([{ idBytes: idOf(2) }, { idBytes: idOf(3), seq: 0 }]);
+    disk.write(outbox);
+    expect([...disk.entries.keys()]).toEqual([2, 3]);
   });
 
   it("asks for a failed write again, with what has changed since", () => {

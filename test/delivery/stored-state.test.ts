@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { StoredEntry } from "../../src/delivery/outbox.ts";
-import { readStoredState } from "../../src/delivery/stored-state.ts";
+import { type CorruptRecord, readStoredState } from "../../src/delivery/stored-state.ts";
 import { ChatKind, createFrame } from "../../src/wire/codec.ts";
 import { id16 } from "../support/client-harness.ts";
 
@@ -33,7 +33,7 @@ describe("a state that holds together", () => {
       entry(5, 10, { room: "den", state: "voiding" }),
     ];
     const result = read([...entries].reverse());
-    expect(result).toEqual({ state: { session, entries }, corrupt: [], lastOrder: 5, isSessionLost: false });
+    expect(result).toEqual({ state: { session, entries }, made: [], aside: [], corrupt: [], lastOrder: 5, isSessionLost: false });
   });
 
   it("may be empty, and may have a session without entries", () => {
@@ -47,13 +47,34 @@ describe("a state that holds together", () => {
   });
 });
 
-describe("no stored state at all", () => {
-  it.each([[undefined], [null], [7], ["state"], [[]], [{}], [{ entries: "none" }], [{ entries: { length: 0 } }]])(
-    "%j is OUTBOX_CORRUPT",
-    (raw) => {
-      expect(() => readStoredState(raw, () => minted)).toThrow(expect.objectContaining({ code: "OUTBOX_CORRUPT" }));
+/** What cannot be looked at. */
+const trap = new Proxy(
+  {},
+  {
+    get: () => {
+      throw new Error("damaged");
     },
-  );
+  },
+);
+
+describe("no stored state at all", () => {
+  it.each([
+    ["undefined", undefined],
+    ["null", null],
+    ["a number", 7],
+    ["a text", "state"],
+    ["a list", []],
+    ["without entries", {}],
+    ["entries that are no list", { entries: { length: 0 } }],
+    ["what cannot be looked at", trap],
+    ["entries that cannot be", { entries: new Proxy([], { get: () => trap.toString }) }],
+  ])("%s: reported as a whole, and nothing of it is used", (_name, raw) => {
+    const { corrupt, ...rest } = readStoredState(raw, () => minted);
+    expect(corrupt).toHaveLength(1);
+    expect(corrupt[0]).toSatisfy(({ kind, record }: CorruptRecord) => kind === "state" && record === raw);
+    const state = { session: undefined, entries: [] };
+    expect(rest).toEqual({ state, made: [], aside: [], lastOrder: 0, isSessionLost: true });
+  });
 });
 
 const wrong: Readonly<Record<keyof StoredEntry, readonly unknown[]>> = {
@@ -75,20 +96,13 @@ describe("a damaged entry", () => {
     (name, value) => {
       const damaged = { ...entry(2, 5), [name]: value };
       const result = read([entry(1, 4), damaged, entry(3)]);
-      expect(result.corrupt).toEqual([{ kind: "entry", record: damaged, why: expect.any(String) }]);
+      const room = name === "room" ? undefined : "lobby";
+      expect(result.corrupt).toEqual([{ kind: "entry", record: damaged, room, why: expect.any(String) }]);
       expect(result.state.entries).toEqual([entry(1, 4), entry(3)]);
     },
   );
 
   it("that is no object, or cannot be looked at, is set aside", () => {
-    const trap = new Proxy(
-      {},
-      {
-        get: () => {
-          throw new Error("damaged");
-        },
-      },
-    );
     for (const damaged of [undefined, null, 7, "entry", [], trap]) {
       expect(read([damaged, entry(1)])).toMatchObject({ corrupt: [{ kind: "entry" }], state: { entries: [entry(1)] } });
     }
@@ -109,23 +123,62 @@ describe("a damaged entry", () => {
     expect(unreadable.state.entries.at(-1)).toMatchObject({ order: 2, seq: 5, state: "voiding", id: minted });
   });
 
-  it("before all that was sent leaves one too, where it still tells its room and seq", () => {
+  it("before all that was sent leaves one too, as the rest would count as forgotten (PUB-8, e)", () => {
     const damaged = entry(3, 5, { bytes: -1 });
-    expect(read([damaged, entry(4, 6)]).state.entries.at(-1)).toMatchObject({ order: 1, seq: 5, state: "voiding", id: id16(3) });
-    expect(kept([{ ...damaged, room: 7 }, entry(4, 6)])).toHaveLength(1);
+    expect(read([damaged, entry(4, 6)]).state.entries.at(-1)).toMatchObject({ order: 3, seq: 5, state: "voiding", id: id16(3) });
+  });
+
+  it("that tells nothing may have stood before all that was sent in any room", () => {
+    const made = kept([undefined, entry(4, 6), entry(5, 3, { room: "den" })]).slice(2);
+    expect(made).toMatchObject([
+      { room: "lobby", seq: 5, order: 3, state: "voiding", id: minted },
+      { room: "den", seq: 2, order: 2, state: "voiding" },
+    ]);
+  });
+
+  it("leaves no void where it left no hole: behind all that was sent, in another room, or never sent", () => {
+    const sent = [entry(4, 6), entry(5, 7)];
+    for (const damaged of [entry(6, 8), entry(3, 5, { room: "den" }), entry(3)]) {
+      expect(kept([...sent, { ...damaged, bytes: -1 }])).toEqual(sent);
+    }
+  });
+
+  it("is not the reason of a hole that is larger than the damage", () => {
+    expect(kept([entry(1, 4), { ...entry(2, 5), bytes: -1 }, entry(9, 8)])).toHaveLength(2);
+  });
+
+  it("never has its void take the order or the id of another entry, in whatever room", () => {
+    const den = entry(3, 0, { room: "den" });
+    const made = kept([entry(1, 4), entry(2, 5, { id: id16(3), bytes: -1 }), den, entry(4, 6)]).slice(3);
+    expect(made).toMatchObject([{ order: 2, seq: 5, id: minted }]);
+    // There is no order left between the two: the relay says what it lacks (PUB-16, 6).
+    expect(kept([entry(1, 4), entry(1, 5), entry(2, 6)])).toHaveLength(2);
   });
 
   it("does not have its order taken by a new entry", () => {
     expect(read([entry(1), { ...entry(40), id: 0 }]).lastOrder).toBe(40);
   });
 
+  it("whose order is beyond counting does not keep new entries from having orders of their own", () => {
+    for (const order of [2 ** 53 - 1, 2 ** 53, Number.POSITIVE_INFINITY]) {
+      expect(read([entry(1), entry(2, 0, { order })])).toMatchObject({ lastOrder: 1, corrupt: [{ record: { order } }] });
+    }
+  });
+
   it("is one whose order or id is another's, or whose seq does not rise", () => {
     const [first, sameOrder, sameId] = [entry(1, 4), entry(1, 5, { id: id16(50) }), entry(2, 5, { id: id16(1) })];
-    const falls = entry(3, 4, { id: id16(51) });
-    const after = entry(5, 9);
-    const { corrupt, state } = read([first, sameOrder, sameId, falls, entry(4), after]);
-    expect(corrupt.map(({ record }) => record)).toEqual([sameOrder, sameId, falls, after]);
-    expect(state.entries).toEqual([first, entry(4)]);
+    const [falls, after] = [entry(3, 4, { id: id16(51) }), entry(5, 9)];
+    const { corrupt, state } = read([first, sameOrder, sameId, falls, entry(4), after, entry(6)]);
+    expect(corrupt.map(({ record }) => record)).toEqual([sameOrder, sameId, falls, entry(4)]);
+    expect(state.entries).toEqual([first, after, entry(6)]);
+  });
+
+  it.each([
+    ["seq is far too high", [entry(1, 900), entry(2, 5), entry(3, 6), entry(4)], entry(1, 900)],
+    ["seq is that of an earlier one", [entry(1, 5), entry(2, 6), entry(3, 1), entry(4, 8)], entry(3, 1)],
+    ["seq is lost", [entry(1), entry(2, 5), entry(3, 6), entry(4)], entry(1)],
+  ])("is set aside, and not those that it contradicts: its %s", (_name, entries, damaged) => {
+    expect(read(entries).corrupt.map(({ record }) => record)).toEqual([damaged]);
   });
 });
 
@@ -137,9 +190,10 @@ describe("a damaged session", () => {
     { session: id16(1) },
     { session: new Uint8Array(8), attempt: 1 },
     { session: id16(1), attempt: -1 },
+    { session: id16(1), attempt: 2 ** 53 - 1 },
   ])("%j is reported, and is none", (damaged) => {
     const { state, corrupt, isSessionLost } = readAll([entry(1, 4), entry(2)], damaged);
-    expect(corrupt).toEqual([{ kind: "session", record: damaged, why: expect.any(String) }]);
+    expect(corrupt).toEqual([{ kind: "session", record: damaged, room: undefined, why: expect.any(String) }]);
     expect([state.session, state.entries.length, isSessionLost]).toEqual([undefined, 2, true]);
   });
 
@@ -165,10 +219,11 @@ describe("whatever storage gives", () => {
         records.push(...noise);
         let ids = 100;
         const { state, corrupt } = readStoredState({ session, entries: records }, () => id16(ids++));
-        const reported = corrupt.filter(({ kind }) => kind === "entry").map(({ record }) => record);
-        const original = state.entries.filter((one) => records.includes(one));
-        expect([...original, ...reported]).toHaveLength(records.length);
-        expect(new Set([...original, ...reported]).size).toBe(new Set(records).size);
+        expect(corrupt.every(({ kind, record }) => kind === "entry" && records.includes(record))).toBe(true);
+        const made = state.entries.filter(({ kind }) => kind === ChatKind.VOID);
+        expect(corrupt.length + state.entries.length - made.length).toBe(records.length);
+        const rooms = new Set(state.entries.map(({ room }) => room));
+        expect(made.length).toBeLessThanOrEqual(corrupt.length * rooms.size);
         expect(new Set(state.entries.map(({ order }) => order)).size).toBe(state.entries.length);
         // What is kept is not set aside when it is read the next time.
         expect(read(state.entries).corrupt).toEqual([]);
