@@ -174,6 +174,7 @@ export function errorOfCloseCode(code: number): ProtocolError | undefined {
 export type UsageErrorCode =
   | "OUTBOX_FULL"
   | "OUTBOX_CORRUPT"
+  | "OUTBOX_LOCKED"
   | "ENTRY_SETTLED"
   | "ROOM_NOT_JOINED"
   | "OPTION_INVALID"

@@ -85,7 +85,7 @@ export class Driver {
       this.#loading = "done";
     } catch (cause) {
       const why = "the storage could not be read: nothing is sent, so that nothing is lost";
-      this.#loading = new UsageError("OUTBOX_CORRUPT", why, cause);
+      this.#loading = cause instanceof UsageError ? cause : new UsageError("OUTBOX_CORRUPT", why, cause);
       onLoadFailed(this.#loading);
     }
     this.#pump();

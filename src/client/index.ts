@@ -47,6 +47,7 @@ export type { Sent, Stored } from "./outcomes.ts";
 export { historyPages, type PagesOptions } from "./pages.ts";
 export { type HistoryOptions, Room } from "./room.ts";
 export { MemoryStorage, type OutboxStorage } from "./storage.ts";
+export { entryFromText, entryToText } from "./stored-text.ts";
 export {
   type Connect,
   type Transport,

@@ -6,8 +6,8 @@ import type { StoredEntry, StoredState, StoreOp } from "../delivery/outbox.ts";
 export interface OutboxStorage {
   /**
    * All that is stored; nothing at first. Is called once, before {@link write}. Where another client holds the place, either waits for it,
-   * and the client's commands wait with it, or rejects: then the client refuses everything with OUTBOX_CORRUPT, and sends nothing. The
-   * client has no deadline of its own for it. A record that is damaged is given as it is: the client sets it aside, and tells it in an
+   * and the client's commands wait with it, or rejects: then the client refuses everything with OUTBOX_CORRUPT, or with the UsageError that
+   * it was rejected with, such as OUTBOX_LOCKED, and sends nothing. The client has no deadline of its own for it. A record that is damaged is given as it is: the client sets it aside, and tells it in an
    * `error` event with OUTBOX_CORRUPT and `record` (PUB-22).
    */
   load(): Promise<StoredState>;
