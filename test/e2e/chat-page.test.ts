@@ -360,6 +360,7 @@ describe.skipIf(chromiumMissing !== undefined)(title, () => {
       for (const part of ["a", "b", "c"]) await ada.write(`${kept}${part}`);
       await bob.write(meanwhile);
       await expect.poll(() => bob.texts(), patience).toEqual([...shown, meanwhile]);
+      await expect.poll(() => bob.state(meanwhile), patience).toBe("stored");
       expect(await ada.state(`${kept}a`)).toBe("queued");
       await ada.page.context().setOffline(false);
       const all = [...shown, meanwhile, `${kept}a`, `${kept}b`, `${kept}c`];
