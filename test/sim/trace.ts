@@ -1,8 +1,8 @@
 /** The trace of a run, as one number: two runs that do the same have the same (FNV-1a, two halves). */
 
 export class Trace {
-  #low = 0x811c9dc5;
-  #high = 0x9747b28c;
+  /** Both halves, kept where a number needs no object of its own. */
+  readonly #halves = new Int32Array([0x811c9dc5, 0x9747b28c]);
   /** The last lines, for people; empty unless they are kept. */
   readonly lines: string[] = [];
   readonly #keep: number;
@@ -26,11 +26,13 @@ export class Trace {
   }
 
   get hash(): string {
-    return (this.#high >>> 0).toString(16).padStart(8, "0") + (this.#low >>> 0).toString(16).padStart(8, "0");
+    return [1, 0].map((half) => ((this.#halves[half] as number) >>> 0).toString(16).padStart(8, "0")).join("");
   }
 
   #mix(byte: number): void {
-    this.#low = Math.imul(this.#low ^ byte, 0x01000193);
-    this.#high = Math.imul(this.#high ^ byte ^ (this.#low >>> 24), 0x85ebca6b);
+    const halves = this.#halves;
+    const low = Math.imul((halves[0] as number) ^ byte, 0x01000193);
+    halves[0] = low;
+    halves[1] = Math.imul((halves[1] as number) ^ byte ^ (low >>> 24), 0x85ebca6b);
   }
 }
