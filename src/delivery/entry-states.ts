@@ -24,6 +24,14 @@ export type EntryState = keyof typeof entryTable;
 /** What can happen to an entry. */
 export type EntryInput = { [S in EntryState]: keyof (typeof entryTable)[S] }[EntryState];
 
+/** How an entry can end. */
+export type EntryEnd = { [S in EntryState]: keyof (typeof entryTable)[S] extends never ? S : never }[EntryState];
+
+/** Whether nothing can happen to an entry in this state any more. */
+export function isEnd(state: EntryState): state is EntryEnd {
+  return Object.keys(entryTable[state]).length === 0;
+}
+
 /** The next state; `undefined` where the input is not legal in this one. */
 export function nextEntryState(state: EntryState, input: EntryInput): EntryState | undefined {
   const row: Readonly<Partial<Record<EntryInput, EntryState>>> = entryTable[state];

@@ -7,7 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import type { ChatKind, Content } from "../wire/codec.ts";
-import { type EntryInput, nextEntryState } from "./entry-states.ts";
+import { type EntryEnd, type EntryInput, isEnd, nextEntryState } from "./entry-states.ts";
 import { Lane, type MutableEntry, type OutboxEntry } from "./lane.ts";
 import { formatMessageId } from "./message-id.ts";
 
@@ -24,7 +24,8 @@ export interface StoredEntry {
   readonly bytes: number;
   readonly seq: number;
   readonly epoch: number;
-  readonly state: "queued" | "sent" | "voiding";
+  /** An end stands here from when the client alone has decided it until it is told (PUB-13). */
+  readonly state: "queued" | "sent" | "voiding" | Exclude<EntryEnd, "stored">;
 }
 
 /** One change of what is stored. */
@@ -105,11 +106,17 @@ export class Outbox {
   /**
    * Takes over what storage holds, while nothing is sent. What was added since stands behind it; what else was known is forgotten.
    * @param lastOrder - new entries have orders above it.
-   * @returns the orders of those that were added and have left before: storage never held them.
+   * @returns those of which the application has not been told their end: `left` were added and have left before, so that storage never
+   * held them; `ended` stand in the state with it.
    */
-  restore(state: StoredState, lastOrder: number = 0, repair: Repair = { made: [], aside: [] }): number[] {
+  restore(
+    state: StoredState,
+    lastOrder: number = 0,
+    repair: Repair = { made: [], aside: [] },
+  ): { readonly left: readonly OutboxEntry[]; readonly ended: readonly OutboxEntry[] } {
     const added = [...this.#byId.values()].filter(({ storedVersion }) => storedVersion < 0);
-    const left = [...this.#pending].flatMap(([order, change]) => (change === "delete" ? [order] : []));
+    const left = [...this.#pending.values()].filter((change) => change !== "delete" && isEnd(change.state)) as OutboxEntry[];
+    const ended: OutboxEntry[] = [];
     this.#lanes.clear();
     this.#byId.clear();
     this.#pending.clear();
@@ -120,9 +127,14 @@ export class Outbox {
     for (const stored of [...state.entries].sort((a, b) => a.order - b.order)) {
       const { id, ...rest } = stored;
       const entry: MutableEntry = { ...rest, id: formatMessageId(id), idBytes: id, version: 0, storedVersion: 0 };
+      this.#order = stored.order;
+      if (isEnd(entry.state)) {
+        ended.push(entry);
+        this.#pending.set(entry.order, "delete");
+        continue;
+      }
       this.#insert(entry);
       if (repair.made.includes(stored)) this.#touch(entry);
-      this.#order = stored.order;
     }
     this.#order = Math.max(this.#order, lastOrder);
     for (const entry of added) {
@@ -132,7 +144,7 @@ export class Outbox {
       this.#insert(entry);
       this.#touch(entry);
     }
-    return left;
+    return { left, ended };
   }
 
   /** Entries that are not settled. */
@@ -216,9 +228,11 @@ export class Outbox {
 
   /**
    * Something has happened to an entry; settled ones leave the outbox. An entry that has left its lane already is passed in as it is.
+   * @param by - who has decided it. An end by `self` is stored first, and comes back from {@link handleStored} to be told; what the broker
+   * has said it will say again, so it may be told at once.
    * @throws UsageError STATE_INVALID where the table does not allow it.
    */
-  apply(entry: OutboxEntry, input: EntryInput): void {
+  apply(entry: OutboxEntry, input: EntryInput, by: "broker" | "self" = "broker"): void {
     const mutable = entry as MutableEntry;
     const next = nextEntryState(entry.state, input);
     if (next === undefined) throw new UsageError("STATE_INVALID", `an entry that is ${entry.state} cannot ${input}`);
@@ -232,7 +246,8 @@ export class Outbox {
     this.#lanes.get(entry.room)?.remove(mutable);
     this.#byId.delete(entry.id);
     this.#bytes -= entry.bytes;
-    this.#pending.set(entry.order, "delete");
+    if (by === "self") this.#touch(mutable);
+    else this.#pending.set(entry.order, "delete");
     this.release(entry.room);
   }
 
@@ -246,7 +261,7 @@ export class Outbox {
       left.push(...sent);
       for (const entry of queued) lane.push(entry);
     }
-    for (const entry of left) this.apply(entry, "doubt");
+    for (const entry of left) this.apply(entry, "doubt", "self");
     return left;
   }
 
@@ -276,19 +291,22 @@ export class Outbox {
 
   /**
    * The write has been done, durably.
-   * @returns the entries that storage holds for the first time, and the orders of those that it holds no more.
+   * @returns the entries that storage holds for the first time, and those whose end it holds now: they are to be told, and leave it then.
    */
-  handleStored(): { readonly added: readonly OutboxEntry[]; readonly removed: readonly number[] } {
+  handleStored(): { readonly added: readonly OutboxEntry[]; readonly ended: readonly OutboxEntry[] } {
     const added: OutboxEntry[] = [];
-    const removed = this.#writing?.deletes ?? [];
+    const ended: OutboxEntry[] = [];
     for (const [entry, version] of this.#writing?.puts ?? []) {
       // One that was settled during the write has been told already.
       if (entry.storedVersion < 0 && this.#byId.get(entry.id) === entry) added.push(entry);
       entry.storedVersion = version;
+      if (!isEnd(entry.state) || this.#pending.has(entry.order)) continue;
+      ended.push(entry);
+      this.#pending.set(entry.order, "delete");
     }
     this.#writing = undefined;
     // After a write that failed, what was added during it comes first.
-    return { added: added.sort((a, b) => a.order - b.order), removed };
+    return { added: added.sort((a, b) => a.order - b.order), ended };
   }
 
   /** The write has failed, as a whole: it is to be done again. */
@@ -316,7 +334,8 @@ export class Outbox {
 
 function toStored(entry: MutableEntry): StoredEntry {
   // An entry that has a seq counts as sent: after a crash nobody knows whether it was.
-  const state = entry.seq === 0 ? "queued" : entry.state === "voiding" ? "voiding" : "sent";
+  const { seq, state: now } = entry;
+  const state = now !== "stored" && isEnd(now) ? now : seq === 0 ? "queued" : now === "voiding" ? "voiding" : "sent";
   return {
     order: entry.order,
     room: entry.room,

@@ -6,6 +6,7 @@
  */
 
 import { ChatKind, createFrame, encodedSize, encodeFrame } from "../wire/codec.ts";
+import { entryTable, isEnd } from "./entry-states.ts";
 import { messageIdKey } from "./message-id.ts";
 import type { Repair, StoredEntry, StoredState } from "./outbox.ts";
 import { inOrder, type Suspect, voids } from "./stored-repair.ts";
@@ -47,8 +48,12 @@ const mostOverhead = 4096;
 const isBytes = (value: unknown, ...lengths: number[]): boolean => value instanceof Uint8Array && lengths.includes(value.length);
 const isWhole = (value: unknown, least: number, most: number): boolean =>
   Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+const hasEnded = (state: unknown): boolean => isState(state) && isEnd(state);
+const isState = (value: unknown): value is keyof typeof entryTable =>
+  typeof value === "string" && Object.hasOwn(entryTable, value);
+/** One that has ended may have been sent, or not. */
 const isNumbered = (value: unknown, { state }: Raw, most: number): boolean =>
-  state === "queued" ? value === 0 : isWhole(value, 1, most);
+  state === "queued" ? value === 0 : isWhole(value, hasEnded(state) ? 0 : 1, most);
 
 const sessionRules: Readonly<Record<keyof Session, Rule>> = {
   session: ["16 bytes", (value) => isBytes(value, 16)],
@@ -57,9 +62,12 @@ const sessionRules: Readonly<Record<keyof Session, Rule>> = {
 
 const entryRules: Readonly<Record<keyof StoredEntry, Rule>> = {
   order: ["a whole number from 1 to 2^52", (value) => isWhole(value, 1, mostCounted)],
-  state: ["queued, sent or voiding", (value) => value === "queued" || value === "sent" || value === "voiding"],
-  seq: ["0 where it is queued, else from 1 to 2^53-2", (value, record) => isNumbered(value, record, lastSeq)],
-  epoch: ["0 where it is queued, else from 1 to 2^53-1", (value, record) => isNumbered(value, record, Number.MAX_SAFE_INTEGER)],
+  state: ["queued, sent, voiding, failed, maybe or cancelled", (value) => isState(value) && value !== "stored"],
+  seq: ["0 where it was not sent, else from 1 to 2^53-2", (value, record) => isNumbered(value, record, lastSeq)],
+  epoch: [
+    "0 where it was not sent, else from 1 to 2^53-1",
+    (value, record) => isNumbered(value, record, Number.MAX_SAFE_INTEGER),
+  ],
   room: ["the name of a room", (value) => typeof value === "string" && isEncodable(createFrame("join", { name: value }))],
   id: ["16 bytes", (value) => isBytes(value, 16)],
   kind: ["that of a publish", (value) => isWhole(value, 0, 0x7fffffff)],
@@ -74,7 +82,7 @@ function isEncodable(frame: Parameters<typeof encodeFrame>[0]): boolean {
 
 /** Whether a relay could take it. A void is made of its id and seq alone. */
 function isPublishable({ id, kind, target, content, state }: Raw): boolean {
-  if (content === undefined && state === "voiding") return true;
+  if (content === undefined && (state === "voiding" || hasEnded(state))) return true;
   if (content === undefined && kind !== ChatKind.REDACTION) return false;
   const made = content === undefined ? {} : { content };
   return isEncodable(createFrame("publish", { room: 1, seq: 1n, id, kind, target, ...made } as object));
@@ -143,14 +151,16 @@ export function readStoredState(raw: unknown, mintId: () => Uint8Array): ReadSta
     const entry = read<StoredEntry>(record, entryRules);
     if (typeof entry === "string") setAside(record, entry);
     else if (orders.has(entry.order)) setAside(record, "order must not be another's");
-    else if (ids.has(messageIdKey(entry.id))) setAside(record, "id must not be another's");
+    else if (!isEnd(entry.state) && ids.has(messageIdKey(entry.id))) setAside(record, "id must not be another's");
     else {
       orders.add(entry.order);
-      ids.add(messageIdKey(entry.id));
+      // What has ended may be published again under its id, before that is told.
+      if (!isEnd(entry.state)) ids.add(messageIdKey(entry.id));
       kept.set(entry, record);
     }
   }
-  const { entries, others } = inOrder([...kept.keys()]);
+  const ended = [...kept.keys()].filter(({ state }) => isEnd(state));
+  const { entries, others } = inOrder([...kept.keys()].filter(({ state }) => !isEnd(state)));
   for (const entry of others) setAside(kept.get(entry), "seq must rise in its room, and none follow what is queued");
   const lastOrder = [...orders, ...suspects.map(({ order }) => order)].reduce((most, order) => Math.max(most, order), 0);
 
@@ -159,10 +169,12 @@ export function readStoredState(raw: unknown, mintId: () => Uint8Array): ReadSta
   const session = container.session === undefined && !wasSent ? undefined : read<Session>(container.session, sessionRules);
   if (typeof session === "string") {
     corrupt.push({ kind: "session", record: container.session, room: undefined, why: session });
-    return { state: { session: undefined, entries }, made: [], aside, corrupt, lastOrder, isSessionLost: true };
+    const state = { session: undefined, entries: [...entries, ...ended] };
+    return { state, made: [], aside, corrupt, lastOrder, isSessionLost: true };
   }
   const made = voids(entries, suspects, mintId);
-  return { state: { session, entries: [...entries, ...made] }, made, aside, corrupt, lastOrder, isSessionLost: false };
+  const state = { session, entries: [...entries, ...made, ...ended] };
+  return { state, made, aside, corrupt, lastOrder, isSessionLost: false };
 }
 
 function containerOf(raw: unknown): { readonly session: unknown; readonly entries: readonly unknown[] } | undefined {
@@ -180,6 +192,6 @@ function suspectOf(record: unknown): Suspect {
     isHeld(() => holds((record as Raw)[name], { state: "sent" })) ? (record as StoredEntry)[name] : undefined;
   const [seq, epoch, state] = [told("seq"), told("epoch"), told("state")];
   const neverSent = state === "queued" || told("seq", (value) => value === 0) !== undefined;
-  const wasSent = seq !== undefined || epoch !== undefined || (state !== undefined && state !== "queued");
+  const wasSent = seq !== undefined || epoch !== undefined || state === "sent" || state === "voiding";
   return { room: told("room"), seq, id: told("id")?.slice(), order: told("order") ?? 0, isQueued: neverSent && !wasSent };
 }

@@ -68,9 +68,9 @@ export class ClientConversation {
     return this.#book.rooms.get(name);
   }
 
-  /** Storage holds the entries of these orders no more. */
-  removed(orders: readonly number[]): void {
-    this.#book.publisher.removed(orders);
+  /** See {@link ClientPublisher.ended}. */
+  ended(entries: readonly OutboxEntry[]): void {
+    this.#book.publisher.ended(entries);
   }
 
   // Commands. Each that has an answer returns a number; the event `answer` carries it.

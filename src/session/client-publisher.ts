@@ -61,8 +61,8 @@ export class ClientPublisher {
   #bytesInFlight = 0;
   /** When a transport that holds too much is asked again. */
   #heldUntil = Number.POSITIVE_INFINITY;
-  /** Ends by order that this side alone has decided: told when storage has let go of the entry, else a crash could undo them (PUB-13). */
-  readonly #untold: Map<number, EntryChange> = new Map();
+  /** Why entries have ended, where this side alone has decided it: told when storage holds the end (PUB-13). */
+  readonly #untold: Map<OutboxEntry, EntryChange> = new Map();
 
   constructor(host: PublisherHost) {
     this.#host = host;
@@ -310,16 +310,14 @@ export class ClientPublisher {
   /** The session is used by another (SES-7): what was sent is in doubt. */
   leaveSession(): void {
     this.disconnected();
-    for (const entry of this.#outbox.leaveSession()) this.#untold.set(entry.order, toChange(entry));
+    this.#outbox.leaveSession();
   }
 
-  /** Storage holds the entries of these orders no more. */
-  removed(orders: readonly number[]): void {
-    for (const order of orders) {
-      const change = this.#untold.get(order);
-      if (change === undefined) continue;
-      this.#untold.delete(order);
-      this.#emit(change);
+  /** Storage holds the ends of these entries, or has never held them: they can be told (PUB-13). */
+  ended(entries: readonly OutboxEntry[]): void {
+    for (const entry of entries) {
+      this.#emit(this.#untold.get(entry) ?? toChange(entry));
+      this.#untold.delete(entry);
     }
   }
 
@@ -331,8 +329,8 @@ export class ClientPublisher {
 
   /** This side alone has decided what became of the entry. */
   #settleHere(entry: OutboxEntry, input: "fail" | "doubt" | "cancel", details: Partial<EntryChange> = {}): void {
-    this.#outbox.apply(entry, input);
-    this.#untold.set(entry.order, { ...toChange(entry), ...details });
+    this.#outbox.apply(entry, input, "self");
+    this.#untold.set(entry, { ...toChange(entry), ...details });
   }
 
   /** Keeps the sums over all rooms true while a lane changes. */

@@ -116,9 +116,13 @@ export class ClientSession {
   restore(stored: unknown): void {
     if (this.state !== "idle" && this.state !== "closed") throw new UsageError("STATE_INVALID", "the session is started");
     const read = readStoredState(stored, () => this.nextId(this.#options.wall()));
-    this.#conversation.removed(this.#outbox.restore(read.state, read.lastOrder, read));
-    for (const { room, id, state } of [...read.state.entries].sort((x, y) => x.order - y.order))
-      this.#events.push({ type: "entry", room, id: formatMessageId(id), state });
+    const { left, ended } = this.#outbox.restore(read.state, read.lastOrder, read);
+    this.#conversation.ended(left);
+    for (const { order, room, id, state } of [...read.state.entries].sort((x, y) => x.order - y.order)) {
+      const end = ended.find((entry) => entry.order === order);
+      if (end === undefined) this.#events.push({ type: "entry", room, id: formatMessageId(id), state });
+      else this.#conversation.ended([end]);
+    }
     for (const { kind, record, room, why } of read.corrupt) {
       const error = new UsageError("OUTBOX_CORRUPT", `a stored ${kind} is set aside: ${why}`);
       this.#events.push({ type: "error", error, room, record });
@@ -226,9 +230,9 @@ export class ClientSession {
 
   /** The write that {@link pollStore} gave is done, durably. */
   handleStored(now: number): void {
-    const { added, removed } = this.#outbox.handleStored();
+    const { added, ended } = this.#outbox.handleStored();
     for (const entry of added) this.#events.push({ type: "entry", room: entry.room, id: entry.id, state: entry.state });
-    this.#conversation.removed(removed);
+    this.#conversation.ended(ended);
     this.#life.stored(now);
   }
 

@@ -178,6 +178,46 @@ describe("Outbox", () => {
     expect([...disk.entries.values()].map(({ seq }) => seq)).toEqual([0, 0]);
   });
 
+  it("keeps an end that it has decided itself until it is told, over a crash at any step (PUB-13)", () => {
+    const before = new Outbox(limits);
+    const disk = new Disk();
+    const [cancelled] = [1, 2].map((n) => before.add(draft("a", n)));
+    disk.write(before);
+    if (cancelled === undefined) throw new Error("no entry");
+    before.apply(cancelled, "cancel", "self");
+    expect([before.size, before.get(cancelled.id)]).toEqual([1, undefined]);
+
+    // The write is not done: the message is as it was.
+    expect(before.pollStore()).toMatchObject([{ type: "put", entry: { order: 1, state: "cancelled" } }]);
+    expect(disk.read().get(cancelled.id)?.state).toBe("queued");
+    // A write that fails is done again.
+    before.handleStoreFailed();
+    const [put] = before.pollStore() ?? [];
+    if (put?.type !== "put") throw new Error("no put");
+    disk.entries.set(1, put.entry);
+
+    // It is done, and not told: the next process tells it, and the message never comes back.
+    const after = new Outbox(limits);
+    const { left, ended } = after.restore({ session: undefined, entries: [...disk.entries.values()] });
+    expect([left, ended.map(({ id, state }) => [id, state])]).toEqual([[], [[cancelled.id, "cancelled"]]]);
+    expect([after.size, after.get(cancelled.id)]).toEqual([1, undefined]);
+
+    // It is told: only then it goes.
+    expect(before.handleStored()).toEqual({ added: [], ended: [cancelled] });
+    expect(before.pollStore()).toEqual([{ type: "delete", order: 1 }]);
+    expect(before.handleStored()).toEqual({ added: [], ended: [] });
+    expect(before.isStored).toBe(true);
+    expect(after.pollStore()).toEqual([{ type: "delete", order: 1 }]);
+  });
+
+  it("tells an end that came before storage was read, and stores nothing of it", () => {
+    const outbox = new Outbox(limits);
+    const early = outbox.add(draft("a", 1));
+    outbox.apply(early, "cancel", "self");
+    expect(outbox.restore({ session: undefined, entries: [] })).toEqual({ left: [early], ended: [] });
+    expect(outbox.pollStore()).toBeUndefined();
+  });
+
   it("leaves no hole where an entry is cancelled that has a seq and was never sent (PUB-12)", () => {
     const outbox = new Outbox(limits);
     const disk = new Disk();

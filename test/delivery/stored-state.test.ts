@@ -42,6 +42,22 @@ describe("a state that holds together", () => {
     expect(read([])).toMatchObject({ corrupt: [], state: { session } });
   });
 
+  it("may hold ends that are to be told, sent before or not: they stand in nobody's way (PUB-13)", () => {
+    const ended = [
+      entry(2, 9, { state: "maybe" }),
+      entry(3, 0, { state: "cancelled", content: undefined }),
+      entry(4, 0, { state: "failed", id: id16(1) }),
+    ];
+    const result = read([entry(1, 4), entry(5, 5), ...ended]);
+    expect(result).toMatchObject({ made: [], corrupt: [], lastOrder: 5, isSessionLost: false });
+    expect(result.state.entries).toEqual([entry(1, 4), entry(5, 5), ...ended]);
+    // What is stored in the log needs no end here: the relay says it again.
+    expect(read([entry(1, 4, { state: "stored" as "sent" })]).corrupt).toHaveLength(1);
+    // Without the session they are known all the same.
+    expect(readAll(ended, "damaged")).toMatchObject({ isSessionLost: true, corrupt: [{ kind: "session" }] });
+    expect(readAll(ended, undefined)).toMatchObject({ isSessionLost: false, corrupt: [] });
+  });
+
   it("may have a hole in its seqs: what was settled out of order", () => {
     expect(kept([entry(1, 4), entry(2, 6)])).toHaveLength(2);
   });

@@ -184,7 +184,7 @@ describe("frames that cannot be, or mean nothing", () => {
     client.session.pollStore();
     client.session.rooms.cancel(id);
     client.session.handleStored(client.now);
-    // Not before storage has let go of it: a crash would bring it back (PUB-13).
+    // Not before storage holds the end: a crash would bring the entry back (PUB-13).
     expect(client.pump().states(id)).toEqual([]);
     client.session.pollStore();
     client.session.handleStored(client.now);

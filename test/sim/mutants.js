@@ -105,8 +105,8 @@ export const mutants = [
     name: "keeps counting what was in flight on a lost connection",
     area: "client",
     file: "src/session/client-publisher.ts",
-    was: "    this.#inFlight = 0;\n    this.#bytesInFlight = 0;\n    this.#batcher = new Batcher(this.#host.batch);",
-    becomes: "    this.#batcher = new Batcher(this.#host.batch);",
+    was: "    this.#inFlight = 0;\n    this.#bytesInFlight = 0;\n    this.#heldUntil",
+    becomes: "    this.#heldUntil",
   },
   {
     name: "waits for a silent relay as if seconds were minutes",
