@@ -297,12 +297,13 @@ export class Outbox {
     const added: OutboxEntry[] = [];
     const ended: OutboxEntry[] = [];
     for (const [entry, version] of this.#writing?.puts ?? []) {
-      // One that was settled during the write has been told already.
-      if (entry.storedVersion < 0 && this.#byId.get(entry.id) === entry) added.push(entry);
+      const isNew = entry.storedVersion < 0;
       entry.storedVersion = version;
-      if (!isEnd(entry.state) || this.#pending.has(entry.order)) continue;
-      ended.push(entry);
-      this.#pending.set(entry.order, "delete");
+      // What the broker has ended during the write is told already, and to be deleted.
+      if (isEnd(entry.state) && !this.#pending.has(entry.order)) {
+        ended.push(entry);
+        this.#pending.set(entry.order, "delete");
+      } else if (isNew) added.push(entry); // Also one that has ended during the write: after a crash it is sent.
     }
     this.#writing = undefined;
     // After a write that failed, what was added during it comes first.

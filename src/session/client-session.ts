@@ -231,7 +231,7 @@ export class ClientSession {
   /** The write that {@link pollStore} gave is done, durably. */
   handleStored(now: number): void {
     const { added, ended } = this.#outbox.handleStored();
-    for (const entry of added) this.#events.push({ type: "entry", room: entry.room, id: entry.id, state: entry.state });
+    for (const { room, id } of added) this.#events.push({ type: "entry", room, id, state: "queued" });
     this.#conversation.ended(ended);
     this.#life.stored(now);
   }

@@ -210,6 +210,37 @@ describe("Outbox", () => {
     expect(after.pollStore()).toEqual([{ type: "delete", order: 1 }]);
   });
 
+  it("tells that an entry is stored whose end came during the write: a crash would bring it back (PUB-13)", () => {
+    const outbox = new Outbox(limits);
+    const entry = outbox.add(draft("a", 1));
+    outbox.pollStore();
+    outbox.apply(entry, "cancel", "self");
+    expect(outbox.handleStored()).toEqual({ added: [entry], ended: [] });
+    outbox.pollStore();
+    expect(outbox.handleStored()).toEqual({ added: [], ended: [entry] });
+    const unknown = outbox.add(draft("a", 2));
+    outbox.apply(unknown, "cancel", "self");
+    outbox.pollStore();
+    expect(outbox.handleStored()).toEqual({ added: [], ended: [unknown] });
+  });
+
+  it("has nothing to tell of what the broker has ended during a write: that is told already", () => {
+    const outbox = new Outbox(limits);
+    const disk = new Disk();
+    const entry = outbox.add(draft("a", 1));
+    disk.write(outbox);
+    const lane = outbox.lane("a");
+    lane.open({ epoch: 7, nextSeq: 1 });
+    lane.next();
+    disk.write(outbox);
+    outbox.apply(entry, "send");
+    outbox.apply(entry, "cancel");
+    expect(outbox.pollStore()).toMatchObject([{ type: "put", entry: { state: "voiding" } }]);
+    outbox.apply(entry, "stored");
+    expect(outbox.handleStored()).toEqual({ added: [], ended: [] });
+    expect(outbox.pollStore()).toEqual([{ type: "delete", order: 1 }]);
+  });
+
   it("tells an end that came before storage was read, and stores nothing of it", () => {
     const outbox = new Outbox(limits);
     const early = outbox.add(draft("a", 1));

@@ -121,6 +121,8 @@ class SimLink implements BrokerLink {
   /** Given, and not settled yet, in order; and those of them that were handed to the broker. */
   readonly #open = new Set<PublishRequest>();
   readonly #submitted = new Set<PublishRequest>();
+  /** On their way behind one of their producer that was refused: none of these may be stored. */
+  readonly #barred = new Set<PublishRequest>();
   readonly #shadows = new Set<PublishRequest>();
   readonly #rooms = new Map<string, string>();
   readonly #topics = new Set<string>();
@@ -147,10 +149,18 @@ class SimLink implements BrokerLink {
     this.#open.add(request);
     const known = this.#known;
     this.#tell(() => {
+      const isBarred = this.#barred.delete(request);
       if (!this.#open.has(request)) return;
-      if (known === this.#generation) this.#submit(request);
-      else this.#refuse(request);
+      if (known !== this.#generation) this.#refuse(request, "the log is another one");
+      else if (isBarred) this.#refuse(request, "one before it was refused");
+      else this.#submit(request);
     });
+  }
+
+  /** PUB-17, 6: else the later messages of a copied outbox could pass the one that met another's. */
+  #bar({ room, producer }: PublishRequest): void {
+    for (const later of this.#open)
+      if (later.room === room && later.producer === producer && !this.#submitted.has(later)) this.#barred.add(later);
   }
 
   append(room: string, entry: Parameters<BrokerLink["append"]>[1]): ReturnType<BrokerLink["append"]> {
@@ -180,8 +190,8 @@ class SimLink implements BrokerLink {
   }
 
   /** What was given under one epoch is not decided under another (PUB-19). */
-  #refuse(request: PublishRequest): void {
-    const error = new ProtocolError("UNAVAILABLE", "the log is another one");
+  #refuse(request: PublishRequest, why: string): void {
+    const error = new ProtocolError("UNAVAILABLE", why);
     this.#down(() => this.#settled(request, { type: "retry", error }));
   }
 
@@ -314,7 +324,7 @@ class SimLink implements BrokerLink {
     this.#down(() => {
       this.#known = generation;
     });
-    for (const request of this.#submitted) this.#refuse(request);
+    for (const request of this.#submitted) this.#refuse(request, "the log is another one");
   }
 
   // The way there and back
@@ -329,6 +339,7 @@ class SimLink implements BrokerLink {
         const { ledger } = this.#broker.options;
         ledger.decided(request, outcome);
         if (this.#shadows.delete(request)) return;
+        if (["conflict", "outOfOrder", "retry"].includes(outcome.type)) this.#bar(request);
         told(() => this.#settled(request, outcome));
       },
       appended: (room, entry, firstRetained) => {
