@@ -5,7 +5,6 @@
  * until there is a connection, or is lost as its own comment says.
  */
 
-import { formatMessageId, parseMessageId } from "../delivery/message-id.ts";
 import { type ProtocolError, UsageError } from "../errors.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
@@ -14,10 +13,8 @@ import type { PauseReason } from "../session/client-life.ts";
 import { ClientSession } from "../session/client-session.ts";
 import type { Clock } from "../session/host.ts";
 import type { ClientState } from "../session/transitions.ts";
-import type { ChatKind } from "../wire/codec.ts";
 import { defaultTimes } from "../wire/limits.ts";
 import {
-  checkContent,
   checkEvent,
   checkedClientOptions,
   checkListener,
@@ -27,11 +24,12 @@ import {
   checkWait,
   type EventName,
 } from "./checks.ts";
+import { Commands } from "./commands.ts";
 import { Driver } from "./driver.ts";
 import { Emitter } from "./emitter.ts";
 import type { StreamOptions } from "./event-stream.ts";
 import { type ClientOptions, engineOptions } from "./options.ts";
-import { noticed, Outcomes, type Sent } from "./outcomes.ts";
+import { Outcomes, type Sent } from "./outcomes.ts";
 import { platformClock, platformRandom, platformWebSocket, reportError } from "./platform.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
@@ -40,8 +38,6 @@ import { Streams } from "./streams.ts";
 import { TokenSource } from "./token-source.ts";
 import { webSocketConnect } from "./transport.ts";
 import { unlessAborted, type WaitOptions } from "./waiting.ts";
-
-type Optional<T> = { [K in keyof T]: T[K] | undefined };
 
 /**
  * A client of one relay, or of several that share a broker.
@@ -64,6 +60,7 @@ export class Client {
   readonly #rooms: Rooms = new Rooms((name) => this.#makeRoom(name));
   readonly #engine: ClientSession;
   readonly #driver: Driver;
+  readonly #commands: Commands;
   readonly #tokens: TokenSource | undefined;
   /** What the application wants, as far as the engine does not know it yet: `start` waits for a token, `close` for the storage. */
   #wish: "start" | "close" | undefined;
@@ -91,6 +88,13 @@ export class Client {
         this.#streams.end({ error });
         this.#complain(error);
       },
+    });
+    this.#commands = new Commands({
+      engine: this.#engine,
+      driver: this.#driver,
+      outcomes: this.#outcomes,
+      clock: this.#clock,
+      requireOpen: () => this.#requireOpen(),
     });
     if (typeof token === "function") {
       this.#tokens = new TokenSource({
@@ -232,7 +236,7 @@ export class Client {
 
   /** Sends an event to the application behind the relay (SIG-2). Lost while there is no connection. @throws UsageError CLOSED. */
   signal(event: string, content?: ContentInput): void {
-    this.#signal(undefined, event, content);
+    this.#commands.signal(undefined, event, content);
   }
 
   /** Says the own presence, now, after every reconnect, and in time (PRS-5). */
@@ -247,7 +251,7 @@ export class Client {
    */
   async watch(users: readonly string[], options: WaitOptions = {}): Promise<UserPresence[]> {
     checkWait(options, "watch");
-    return this.#ask<UserPresence[]>((now) => this.#engine.rooms.watch(users, now), options);
+    return this.#commands.ask<UserPresence[]>((now) => this.#engine.rooms.watch(users, now), options);
   }
 
   /**
@@ -262,72 +266,23 @@ export class Client {
     const room = new Room(name, {
       join: ({ signal, ...options }) => {
         this.#rooms.entered(room);
-        return this.#ask<JoinedRoom>((now) => this.#engine.rooms.join(name, options, now), { signal });
+        return this.#commands.ask<JoinedRoom>((now) => this.#engine.rooms.join(name, options, now), { signal });
       },
       leave: (options) => {
         this.#rooms.left(name);
-        return this.#request<void>((now) => this.#engine.rooms.leave(name, now), options);
+        return this.#commands.request<void>((now) => this.#engine.rooms.leave(name, now), options);
       },
-      publish: (content, kind, target, options) => this.#publish(name, content, kind, target, options),
+      publish: (content, kind, target, options) => this.#commands.publish(name, content, kind, target, options),
       messages: (options) => this.#stream("message", options, name),
       cancel: (id) => this.#driver.now(() => this.#engine.rooms.cancel(id)),
       type: (state) => this.#driver.now((now) => this.#engine.rooms.type(name, state, now)),
       markRead: (offset) => this.#driver.now(() => this.#engine.rooms.markRead(name, offset)),
       history: ({ signal, ...options }) =>
-        this.#ask<HistoryPage>((now) => this.#engine.rooms.history(name, options, now), { signal }),
-      signal: (event, content) => this.#signal(name, event, content),
+        this.#commands.ask<HistoryPage>((now) => this.#engine.rooms.history(name, options, now), { signal }),
+      signal: (event, content) => this.#commands.signal(name, event, content),
       known: () => this.#engine.rooms.room(name),
     });
     return room;
-  }
-
-  #signal(room: string | undefined, event: string, content: ContentInput | undefined): void {
-    checkContent(content);
-    this.#requireOpen();
-    this.#driver.now(() => this.#engine.rooms.signal(room, event, content));
-  }
-
-  #publish(
-    room: string,
-    content: ContentInput | undefined,
-    kind: ChatKind,
-    target: string | undefined,
-    options: WaitOptions,
-  ): Sent {
-    checkContent(content);
-    checkWait(options, "publish");
-    this.#requireOpen();
-    const targetBytes = target === undefined ? new Uint8Array(0) : parseMessageId(target);
-    const idBytes = this.#engine.nextId(this.#clock.wall());
-    const id = formatMessageId(idBytes);
-    const stored = this.#outcomes.publish(id, room);
-    try {
-      this.#driver.now(() => this.#engine.rooms.publish({ room, id: idBytes, content, kind, target: targetBytes }));
-    } catch (error) {
-      this.#outcomes.unpublish(id);
-      throw error;
-    }
-    return Object.assign(options.signal === undefined ? stored : noticed(unlessAborted(options.signal, stored)), { id });
-  }
-
-  /** A request that wants a connection. */
-  async #ask<T>(command: (now: number) => number, wait: Optional<WaitOptions>): Promise<T> {
-    this.#requireOpen();
-    return this.#request(command, wait);
-  }
-
-  /** Gives a request to the engine. @param command - returns its number; of a request whose answer is a T. */
-  #request<T>(command: (now: number) => number, { signal }: Optional<WaitOptions>): Promise<T> {
-    const answer = new Promise<unknown>((resolve, reject) => {
-      this.#driver.do((now) => {
-        try {
-          this.#outcomes.request(command(now), { resolve, reject });
-        } catch (error) {
-          reject(error);
-        }
-      }, reject);
-    });
-    return unlessAborted(signal, answer as Promise<T>);
   }
 
   #stream<K extends EventName>(name: K, options: StreamOptions, room?: string): AsyncIterableIterator<ClientEvents[K]> {
