@@ -5,11 +5,13 @@
  * until there is a connection, or is lost as its own comment says.
  */
 
+import type { OutboxLimits } from "../delivery/outbox.ts";
 import { type ProtocolError, UsageError } from "../errors.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { ClientEvent, ClientEvents, HistoryPage, JoinedRoom, UserPresence } from "../session/client-events.ts";
 import type { PauseReason } from "../session/client-life.ts";
+import { defaultOutbox } from "../session/client-options.ts";
 import { ClientSession } from "../session/client-session.ts";
 import type { Clock } from "../session/host.ts";
 import type { ClientState } from "../session/transitions.ts";
@@ -31,8 +33,10 @@ import type { StreamOptions } from "./event-stream.ts";
 import { type ClientOptions, engineOptions } from "./options.ts";
 import { Outcomes, type Sent } from "./outcomes.ts";
 import { platformClock, platformRandom, platformWebSocket, reportError } from "./platform.ts";
+import { type Finding, reportOf } from "./report.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
+import { type ClientStatistics, Statistics } from "./statistics.ts";
 import { MemoryStorage } from "./storage.ts";
 import { Streams } from "./streams.ts";
 import { TokenSource } from "./token-source.ts";
@@ -58,6 +62,8 @@ export class Client {
   readonly #outcomes: Outcomes = new Outcomes();
   readonly #streams: Streams = new Streams(this.#events);
   readonly #rooms: Rooms = new Rooms((name) => this.#makeRoom(name));
+  readonly #statistics: Statistics = new Statistics();
+  readonly #outboxLimits: OutboxLimits;
   readonly #engine: ClientSession;
   readonly #driver: Driver;
   readonly #commands: Commands;
@@ -73,7 +79,9 @@ export class Client {
     const options = checkedClientOptions(given);
     const { url, token, random = platformRandom } = options;
     this.#clock = options.clock ?? platformClock();
-    this.#engine = new ClientSession(engineOptions(options, this.#clock));
+    this.#outboxLimits = { ...defaultOutbox, ...options.outbox };
+    const count = (direction: "in" | "out", bytes: number) => this.#statistics.frame(direction, bytes);
+    this.#engine = new ClientSession(engineOptions(options, this.#clock, count));
     this.#driver = new Driver({
       engine: this.#engine,
       url,
@@ -128,6 +136,21 @@ export class Client {
   /** Average round-trip time in ms; undefined before the first measure. */
   get rttMs(): number | undefined {
     return this.#engine.rooms.rttMs;
+  }
+
+  /** A picture of what the client has measured since it was made; later ones do not change it. */
+  statistics(): ClientStatistics {
+    const { rttMs, clockOffsetMs, outboxBytes } = this.#engine.rooms;
+    const [now, atMs] = [this.#clock.now(), this.#clock.wall()];
+    // The engine knows the clock that drives it alone.
+    const offset = clockOffsetMs === undefined ? undefined : clockOffsetMs + now - atMs;
+    const outbox = { entries: this.outboxSize, bytes: outboxBytes, ...this.#outboxLimits };
+    return this.#statistics.snapshot({ atMs, state: this.state, rttMs, clockOffsetMs: offset, outbox }, now);
+  }
+
+  /** What of the {@link statistics} is out of range, and what can be done about it; nothing where all is well. */
+  report(): Finding[] {
+    return reportOf(this.statistics());
   }
 
   /**
@@ -328,6 +351,7 @@ export class Client {
   }
 
   #deliver(event: ClientEvent): void {
+    this.#statistics.event(event, this.#clock.now());
     if (event.type === "answer") {
       this.#outcomes.answered(event);
       return;

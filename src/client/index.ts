@@ -45,7 +45,10 @@ export { type ClientRecord, clientRecords, writeClientLog } from "./log.ts";
 export type { ClientOptions, ObservedFrame } from "./options.ts";
 export type { Sent, Stored } from "./outcomes.ts";
 export { historyPages, type PagesOptions } from "./pages.ts";
+export type { Finding, FindingCode } from "./report.ts";
 export { type HistoryOptions, Room } from "./room.ts";
+export type { Summary } from "./samples.ts";
+export type { ClientStatistics, Traffic } from "./statistics.ts";
 export { MemoryStorage, type OutboxStorage } from "./storage.ts";
 export { entryFromText, entryToText } from "./stored-text.ts";
 export {

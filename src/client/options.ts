@@ -37,15 +37,19 @@ export interface ClientOptions extends Partial<Omit<ClientSessionOptions, "obser
   readonly onFrame?: (observed: ObservedFrame) => void;
 }
 
-/** What of a client's settings is the engine's. */
-export function engineOptions(options: ClientOptions, clock: Clock): ClientSessionOptions {
+/** What of a client's settings is the engine's. @param count - told of every frame that passes. */
+export function engineOptions(
+  options: ClientOptions,
+  clock: Clock,
+  count: (direction: "in" | "out", bytes: number) => void,
+): ClientSessionOptions {
   const { url: _url, token: _token, insecure: _insecure, webSocket: _ws, connect: _connect, ...others } = options;
   const { storage: _storage, clock: _clock, random = platformRandom, onFrame, ...rest } = others;
   const wall = () => clock.wall();
-  if (onFrame === undefined) return { ...rest, random, wall };
   const observe: ClientSessionOptions["observe"] = (direction, frame, bytes) => {
+    count(direction, bytes);
     try {
-      onFrame({ direction, frame, bytes, atMs: wall() });
+      onFrame?.({ direction, frame, bytes, atMs: wall() });
     } catch (error) {
       reportError(error);
     }

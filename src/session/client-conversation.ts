@@ -53,6 +53,11 @@ export class ClientConversation {
     return this.#book.publisher.isWaiting;
   }
 
+  /** Bytes of the publishes that are not settled, as they count against the outbox's bound. */
+  get outboxBytes(): number {
+    return this.#book.host.outbox.bytes;
+  }
+
   /** Round-trip time, averaged (LIV-3), in ms; undefined before the first pong. */
   get rttMs(): number | undefined {
     return this.#inbox.rttMs;

@@ -338,6 +338,8 @@ export class ClientSession {
     const { $typeName: _, $unknown: __, ...limits } = welcome.limits as NonNullable<Welcome["limits"]>;
     const usable: SessionLimits = { ...limits, contentBytes: limits.contentBytes || contentBytes };
     this.#conversation.welcome(user, usable, now);
+    // Else a connection on which the relay is never silent would have no measure (LIV-3).
+    this.#ping(now);
   }
 
   /** Ends the connection for a reason of this protocol (ERR-8). */

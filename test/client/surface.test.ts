@@ -67,6 +67,8 @@ const client: Readonly<Record<string, Row>> = {
     right: ["state"],
     closed: "CLOSED",
   },
+  statistics: { wrong: [], right: [], closed: { value: expect.objectContaining({ state: "closed" }) } },
+  report: { wrong: [], right: [], closed: { value: [] } },
   start: { wrong: [], right: [], closed: nothing },
   close: { wrong: [], right: [], closed: nothing },
   flush: { wrong: waits([]), right: [], closed: nothing },

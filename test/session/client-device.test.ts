@@ -206,10 +206,11 @@ describe("a word of the device that things have changed (LIV-9)", () => {
   });
 
   it("asks a connection whether it lives: nothing for 10 s is death", () => {
-    const client = resume(joined(), "offline");
-    expect(client.framesOf("ping")).toHaveLength(1);
+    const client = joined();
+    const before = client.framesOf("ping").length;
+    expect(resume(client, "offline").framesOf("ping")).toHaveLength(before + 1);
     resume(client.advance(5000), "background");
-    expect(client.framesOf("ping")).toHaveLength(1);
+    expect(client.framesOf("ping")).toHaveLength(before + 1);
     client.advance(4999);
     expect(client.session.state).toBe("ready");
     client.advance(1);
@@ -220,7 +221,8 @@ describe("a word of the device that things have changed (LIV-9)", () => {
   it("is answered by any frame, and asked again the next time", () => {
     const client = resume(joined(), "offline").receive("pong", {}).advance(10_000);
     expect(client.session.state).toBe("ready");
-    expect(resume(client, "offline").framesOf("ping")).toHaveLength(2);
+    const before = client.framesOf("ping").length;
+    expect(resume(client, "offline").framesOf("ping")).toHaveLength(before + 1);
   });
 
   it("ends a connection whose deadline has passed in sleep, and makes another at once (LIV-4)", () => {

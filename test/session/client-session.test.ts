@@ -96,9 +96,11 @@ describe("the connection (SES)", () => {
     expect(client.eventsOf("message")).toEqual([]);
   });
 
-  it("pings after half of dead_ms in silence, and gives up after all of it (LIV-1, LIV-4)", () => {
-    const client = new ClientHarness().connect().advance(30_000);
+  it("pings once behind welcome, again after half of dead_ms in silence, and gives up after all of it (LIV-1, LIV-4)", () => {
+    const client = new ClientHarness().connect().advance(29_999);
     expect(client.framesOf("ping")).toHaveLength(1);
+    client.advance(1);
+    expect(client.framesOf("ping")).toHaveLength(2);
     client.advance(29_999);
     expect(client.session.state).toBe("ready");
     client.advance(1);
