@@ -23,7 +23,7 @@ import {
   must,
   oneOf,
   type Rules,
-  text,
+  texts,
   whole,
 } from "../session/option-rules.ts";
 import { checkFrame, createFrame } from "../wire/codec.ts";
@@ -36,7 +36,10 @@ import { requireUnaborted, type WaitOptions } from "./waiting.ts";
 
 /** A rule for each option. */
 export const clientRules: Rules<ClientOptions> = {
-  url: text,
+  url: must(
+    "a string, or a list of strings that is not empty",
+    (value) => [value].flat().length > 0 && texts([value].flat()) === undefined,
+  ),
   token: must(
     "a string that is not empty, or a function",
     (value) => (typeof value === "string" && value !== "") || isCallable(value),
@@ -90,10 +93,13 @@ const eventRules: Readonly<Record<EventName, true>> = {
   error: true,
 };
 
-/** @returns a copy, without what is absent. @throws UsageError OPTION_INVALID. */
-export function checkedClientOptions(options: ClientOptions): ClientOptions {
-  const checked = checkedBy(clientRules, options, "options", "") as unknown as ClientOptions;
-  return { ...checked, url: checkedUrl(checked) };
+/** @returns a copy, without what is absent, of which the addresses are a list. @throws UsageError OPTION_INVALID. */
+export function checkedClientOptions(options: ClientOptions): ClientOptions & { readonly url: readonly [string, ...string[]] } {
+  const checked = checkedBy(clientRules, options, "options", "", ["url"]) as unknown as ClientOptions;
+  const { url } = checked;
+  const urls =
+    typeof url === "string" ? [checkedUrl("url", url, checked)] : url.map((each, i) => checkedUrl(`url[${i}]`, each, checked));
+  return { ...checked, url: urls as [string, ...string[]] };
 }
 
 /** @throws ProtocolError FIELD_INVALID (local), where no relay could have such a room. */
@@ -153,15 +159,14 @@ export function checkListener(name: EventName, listener: unknown): void {
 }
 
 /** @returns the URL, with its scheme in lower case. */
-function checkedUrl({ url, token, insecure = "refuse" }: ClientOptions): string {
-  if (url === undefined) throw invalid("url", "is missing");
+function checkedUrl(name: string, url: string, { token, insecure = "refuse" }: ClientOptions): string {
   const parsed = parseRelayUrl(url);
-  if (typeof parsed === "string") throw invalid("url", parsed);
+  if (typeof parsed === "string") throw invalid(name, parsed);
   const { scheme, host, href } = parsed;
-  if (/[?&](access_)?token=/i.test(href)) throw invalid("url", "must not hold a token (AUT-2); use the option token");
+  if (/[?&](access_)?token=/i.test(href)) throw invalid(name, "must not hold a token (AUT-2); use the option token");
   if (token !== undefined && scheme === "ws" && !isLoopback(host) && insecure === "refuse") {
     const how = 'use wss://, or allow it by insecure: "allow"';
-    throw invalid("url", `the token would be readable on its way (TRN-10); ${how}`);
+    throw invalid(name, `the token would be readable on its way (TRN-10); ${how}`);
   }
   return href;
 }

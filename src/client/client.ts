@@ -29,6 +29,7 @@ import {
 import { Commands } from "./commands.ts";
 import { Driver } from "./driver.ts";
 import { Emitter } from "./emitter.ts";
+import { Endpoints } from "./endpoints.ts";
 import type { StreamOptions } from "./event-stream.ts";
 import { type ClientOptions, engineOptions } from "./options.ts";
 import { Outcomes, type Sent } from "./outcomes.ts";
@@ -64,6 +65,7 @@ export class Client {
   readonly #rooms: Rooms = new Rooms((name) => this.#makeRoom(name));
   readonly #statistics: Statistics = new Statistics();
   readonly #outboxLimits: OutboxLimits;
+  readonly #endpoints: Endpoints;
   readonly #engine: ClientSession;
   readonly #driver: Driver;
   readonly #commands: Commands;
@@ -77,14 +79,15 @@ export class Client {
   /** @throws UsageError OPTION_INVALID, naming the option; DEPENDENCY_MISSING. */
   constructor(given: ClientOptions) {
     const options = checkedClientOptions(given);
-    const { url, token, random = platformRandom } = options;
+    const { token, random = platformRandom } = options;
+    this.#endpoints = new Endpoints(options.url);
     this.#clock = options.clock ?? platformClock();
     this.#outboxLimits = { ...defaultOutbox, ...options.outbox };
     const count = (direction: "in" | "out", bytes: number) => this.#statistics.frame(direction, bytes);
     this.#engine = new ClientSession(engineOptions(options, this.#clock, count));
     this.#driver = new Driver({
       engine: this.#engine,
-      url,
+      url: () => this.#endpoints.current,
       clock: this.#clock,
       connect: options.connect ?? webSocketConnect(options.webSocket ?? platformWebSocket()),
       storage: options.storage ?? new MemoryStorage(),
@@ -145,7 +148,8 @@ export class Client {
     // The engine knows the clock that drives it alone.
     const offset = clockOffsetMs === undefined ? undefined : clockOffsetMs + now - atMs;
     const outbox = { entries: this.outboxSize, bytes: outboxBytes, ...this.#outboxLimits };
-    return this.#statistics.snapshot({ atMs, state: this.state, rttMs, clockOffsetMs: offset, outbox }, now);
+    const { current: endpoint } = this.#endpoints;
+    return this.#statistics.snapshot({ atMs, state: this.state, endpoint, rttMs, clockOffsetMs: offset, outbox }, now);
   }
 
   /** What of the {@link statistics} is out of range, and what can be done about it; nothing where all is well. */
@@ -358,7 +362,10 @@ export class Client {
     }
     if (event.type === "entry") this.#outcomes.settled(event);
     if (event.type === "welcome") this.#user = event.user;
-    if (event.type === "state" && event.state === "closed") this.#end = event.error;
+    if (event.type === "state") {
+      this.#endpoints.entered(event.state);
+      if (event.state === "closed") this.#end = event.error;
+    }
     if (event.type === "tokenWanted") this.#fetchToken();
     const { type, ...rest } = event;
     this.#events.emit(type, rest as never);

@@ -16,7 +16,8 @@ import type { Connect, Transport, TransportEvents } from "./transport.ts";
 /** What a driver connects. */
 export interface DriverOptions {
   readonly engine: ClientSession;
-  readonly url: string;
+  /** Where the next transport goes. */
+  readonly url: () => string;
   readonly clock: Clock;
   readonly connect: Connect;
   readonly storage: OutboxStorage;
@@ -196,7 +197,7 @@ export class Driver {
         }),
     };
     try {
-      const made = connect(url, [engine.codec.subprotocol], events);
+      const made = connect(url(), [engine.codec.subprotocol], events);
       check(doing("send", "close"), "connect", made);
       transport = made;
     } catch (cause) {

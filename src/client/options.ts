@@ -19,8 +19,11 @@ export interface ObservedFrame {
 
 /** Settings of a client. */
 export interface ClientOptions extends Partial<Omit<ClientSessionOptions, "observe" | "wall" | "random" | "byteStream">> {
-  /** `ws://` or `wss://`. A token has no place in it (AUT-2). */
-  readonly url: string;
+  /**
+   * `ws://` or `wss://`. A token has no place in it (AUT-2). A list, which is not empty: of relays that share a broker; the first attempt goes
+   * to the first, and after each that ends without a welcome the next goes to the next.
+   */
+  readonly url: string | readonly string[];
   /** What authentication wants; or a function that gets it, called whenever a fresh one is wanted. */
   readonly token?: string | (() => string | Promise<string>);
   /** Whether a token may go to another machine over `ws://`, for anyone on the way to read (TRN-10). */

@@ -22,6 +22,8 @@ export interface ClientStatistics {
   /** When it was taken, in ms since 1970. */
   readonly atMs: number;
   readonly state: ClientState;
+  /** The address of the last attempt, or of the next one where that has failed. */
+  readonly endpoint: string;
   /** Round-trip time, averaged (LIV-3); undefined before the first pong. */
   readonly rttMs: number | undefined;
   /** How far the relay's clock is ahead of this device's (LIV-3); undefined before the first pong. */
@@ -61,7 +63,7 @@ export interface ClientStatistics {
 }
 
 /** What the engine knows, and what does not change. */
-export type Known = Pick<ClientStatistics, "atMs" | "state" | "rttMs" | "clockOffsetMs" | "outbox">;
+export type Known = Pick<ClientStatistics, "atMs" | "state" | "endpoint" | "rttMs" | "clockOffsetMs" | "outbox">;
 
 /** How many of each are kept. */
 const kept = { acks: 512, outcomes: 256, reconnects: 32 } as const;

@@ -5,6 +5,7 @@ import type { ClientStatistics } from "../../src/client/statistics.ts";
 const well: ClientStatistics = {
   atMs: 0,
   state: "ready",
+  endpoint: "wss://relay/",
   rttMs: 40,
   clockOffsetMs: -300,
   connection: { attempts: 7, reconnects: 6, recentReconnects: 5 },

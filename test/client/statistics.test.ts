@@ -8,6 +8,7 @@ import { settle, started, World } from "../support/world.ts";
 const known: Known = {
   atMs: 0,
   state: "ready",
+  endpoint: "wss://relay/",
   rttMs: undefined,
   clockOffsetMs: undefined,
   outbox: { entries: 0, bytes: 0, maxEntries: 1, maxBytes: 1 },
