@@ -45,7 +45,7 @@ type Judgement = (statistics: ClientStatistics) => string | undefined | false;
 const judgements: Readonly<Record<FindingCode, Judgement>> = {
   TOKEN_WANTED: ({ state }) =>
     state === "locked" &&
-    "the relay did not accept the token: give a fresh one by setToken, or see why the token function gives none",
+    "the token is not accepted, or its time is over: give a fresh one by setToken, or see why the token function gives none",
   RECONNECTS_FREQUENT: ({ connection: { recentReconnects } }) =>
     recentReconnects > bounds.recentReconnects &&
     `${recentReconnects} reconnects in 5 minutes: look at the network, at proxies with short timeouts, and whether the relay is overloaded`,

@@ -60,6 +60,8 @@ export class ClientLife {
   /** What was last told of the circuit breaker. */
   #circuit: CircuitState = "closed";
   #lockedUntil = 0;
+  /** When the time of the token is over, as far as the relay has told it; connections come and go meanwhile. */
+  #tokenEnd = Number.POSITIVE_INFINITY;
   /** Before this time the relay does not want to be tried again, whatever the device says. */
   #notBefore = 0;
   readonly #holds: Set<PauseReason> = new Set();
@@ -98,6 +100,8 @@ export class ClientLife {
     const isFirst = this.#state === "idle" || this.#state === "closed";
     if (!this.#input("start")) return;
     if (isFirst) this.#host.backoff.begin();
+    // The application may know better than to wait for a token.
+    this.#tokenEnd = Number.POSITIVE_INFINITY;
     // One that is paused knows what the device says, and is wanted all the same.
     if (isFirst && this.#holds.size > 0) this.pause(now);
     else this.#prepare(now);
@@ -154,6 +158,7 @@ export class ClientLife {
 
   /** There is a fresh token. */
   unlock(now: number): void {
+    this.#tokenEnd = Number.POSITIVE_INFINITY;
     if (this.#state !== "locked") return;
     if (this.#lockedUntil > now) this.#timers.set("backoff", this.#lockedUntil);
     else this.#again("token", now);
@@ -188,8 +193,9 @@ export class ClientLife {
 
   /** Says when the token's time is nearly over (AUT-4). @param expiresInMs - 0: never. */
   armToken(expiresInMs: number, now: number): void {
-    if (expiresInMs > 0) this.#timers.set("token", now + expiresInMs * 0.8);
-    else this.#timers.clear("token");
+    const lifetime = expiresInMs > 0 ? expiresInMs : Number.POSITIVE_INFINITY;
+    this.#tokenEnd = now + lifetime;
+    this.#timers.set("token", now + lifetime * 0.8);
   }
 
   /** The relay has announced the end (GBY). @returns whether acks may still come. */
@@ -260,6 +266,11 @@ export class ClientLife {
 
   #prepare(now: number): void {
     this.#timers.clearAll();
+    if (now >= this.#tokenEnd && this.#input("expired")) {
+      this.#lockedUntil = now;
+      this.#host.emit({ type: "tokenWanted", code: "TOKEN_EXPIRED" });
+      return;
+    }
     const { session } = this.#host.outbox;
     if (session === undefined) this.#mintSession(1);
     else this.#host.outbox.setSession(session.session, session.attempt + 1);

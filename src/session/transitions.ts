@@ -16,7 +16,7 @@ const client = {
   /** Not started. */
   idle: { start: "preparing", stop: "closed" },
   /** The number of the coming attempt is being stored (SES-3). */
-  preparing: { prepared: "connecting", pause: "paused", stop: "closed" },
+  preparing: { prepared: "connecting", expired: "locked", pause: "paused", stop: "closed" },
   /** A transport is being opened. */
   connecting: { open: "authenticating", lost: "waiting", refused: "closed", pause: "paused", stop: "closed" },
   /** Hello is sent, and joins behind it. */
@@ -36,7 +36,7 @@ const client = {
   waiting: { due: "preparing", start: "preparing", resume: "waiting", pause: "paused", stop: "closed" },
   /** The device has no network, or the application is in the background: no attempt is made (LIV-9). */
   paused: { resume: "waiting", start: "preparing", stop: "closed" },
-  /** The token was not accepted: waits for a fresh one. */
+  /** The token was not accepted, or its time is over: waits for a fresh one. */
   locked: { token: "preparing", start: "preparing", stop: "closed" },
   /** Ended by the caller, or by a verdict that trying again does not help. */
   closed: { start: "preparing", stop: "closed" },
