@@ -191,6 +191,8 @@ export class LogChecker {
       view.open(epoch, start);
       return;
     }
+    if (missing !== undefined && verdict === "resumed")
+      this.#tell("no-loss", `${record.client} has ${room} resumed, and misses ${missing.first} to ${missing.last}`, place);
     if (missing !== undefined && missing.last !== start - 1)
       this.#tell("no-loss", `${record.client} misses ${room} up to ${missing.last}, and goes on at ${start}`, place);
     this.#passOver(view, record, missing?.first ?? start, place);

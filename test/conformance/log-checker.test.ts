@@ -50,6 +50,11 @@ describe("what is wrong", () => {
     ["another epoch without a word", { a: [joined, message(1), message(2, { epoch: 8 })] }, ["order a:2"]],
     ["a position that is lost", { a: [joined, message(1), joined] }, ["no-loss a:2"]],
     ["a resume one too late", { a: [joined, message(1), { ...joined, verdict: "resumed", start: 3 }] }, ["no-loss a:2"]],
+    [
+      "a resume one too late that is told",
+      { a: [joined, message(1), { ...joined, verdict: "resumed", start: 3, missing: { first: 2, last: 2 } }] },
+      ["no-loss a:2"],
+    ],
     ["a resume in another epoch", { a: [joined, message(1), { ...joined, verdict: "resumed", epoch: 8 }] }, ["no-loss a:2"]],
     [
       "a gap verdict that leaves something out",
