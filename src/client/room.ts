@@ -164,7 +164,10 @@ export class Room {
     return this.#actions.history(options);
   }
 
-  /** Sends an event that is not stored to those who are in the room (SIG-1). Lost while the room is not open. @throws UsageError CLOSED. */
+  /**
+   * Sends an event that is not stored to those who are in the room (SIG-1). Lost while the room is not open. Of those that wait, because the
+   * transport holds too much, the latest of each name goes (SIG-3). @throws UsageError CLOSED.
+   */
   signal(event: string, content?: ContentInput): void {
     this.#actions.signal(event, content);
   }

@@ -16,6 +16,7 @@ import { ClientPresence, type OwnPresence } from "./client-presence.ts";
 import { publishOverhead } from "./client-publisher.ts";
 import { unanswered } from "./client-requests.ts";
 import type { ClientRoom, JoinOptions } from "./client-room.ts";
+import { ClientSignals } from "./client-signals.ts";
 
 export type { OwnPresence } from "./client-presence.ts";
 
@@ -36,11 +37,13 @@ export class ClientConversation {
   readonly #inbox: ClientInbox;
   #nextRequest = 1;
   readonly #presence: ClientPresence;
+  readonly #signals: ClientSignals;
 
   constructor(host: ConversationHost) {
     this.#book = new ClientBook(host);
     this.#inbox = new ClientInbox(this.#book);
     this.#presence = new ClientPresence(this.#book);
+    this.#signals = new ClientSignals(this.#book);
   }
 
   /** Publishes in flight. */
@@ -196,14 +199,9 @@ export class ClientConversation {
     return request;
   }
 
-  /** Sends an event to a room, or, without one, to the application behind the relay (SIG-2). Lost where there is no connection. */
+  /** Sends an event to a room, or, without one, to the application behind the relay (SIG-2). Lost where there is no connection, or it ends first. */
   signal(name: string | undefined, event: string, content: ContentInput | undefined): void {
-    const room = name === undefined ? undefined : this.#book.rooms.get(name);
-    const handle = room?.isOpen === true ? room.handle : 0;
-    const init = { room: handle, name: event, ...(content !== undefined && { content: fromContent(content) }) };
-    this.#require(createFrame("signal", init));
-    if (this.#book.limits !== undefined && (name === undefined || handle !== 0))
-      this.#book.host.send(createFrame("signal", init));
+    this.#signals.give(name, event, content);
   }
 
   /** Says the own presence, and again on every connection and in time (PRS-5). */
@@ -274,6 +272,7 @@ export class ClientConversation {
     this.#book.limits = undefined;
     this.#book.handles.clear();
     this.#presence.disconnected();
+    this.#signals.disconnected();
     this.#book.slotsAt = Number.POSITIVE_INFINITY;
     this.#book.watches.disconnected();
     this.#book.publisher.disconnected();
@@ -299,6 +298,7 @@ export class ClientConversation {
     let least = Math.min(
       this.#book.requests.deadline,
       this.#presence.deadline,
+      this.#signals.deadline,
       this.#book.slotsAt,
       this.#book.watches.deadline,
       this.#book.publisher.deadline(now) ?? Number.POSITIVE_INFINITY,
@@ -338,6 +338,8 @@ export class ClientConversation {
       const marks = [{ delivered: BigInt(room.delivered), read: BigInt(room.read) }];
       return createFrame("receipt", { room: room.handle, marks });
     }
+    // It is sent behind the publishes that wait.
+    if (this.#signals.poll(now, buffered)) return undefined;
     return this.#book.publisher.poll(now, buffered);
   }
 

@@ -28,7 +28,7 @@ export interface BatchOptions {
 export const publishOverhead = 64;
 
 /** How often a transport that holds too much is looked at: none tells when it has sent. */
-const bufferPollMs = 20;
+export const bufferPollMs = 20;
 
 /** What a publisher needs from its conversation. */
 export interface PublisherHost {
