@@ -48,6 +48,7 @@ export const clientRules: Rules<ClientOptions> = {
   webSocket: callable,
   connect: callable,
   storage: doing("load", "write"),
+  positions: doing("load", "write"),
   clock: doing("now", "wall", "setTimer", "clearTimer"),
   onFrame: callable,
   ...sessionRules,

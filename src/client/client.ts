@@ -9,7 +9,7 @@ import type { OutboxLimits } from "../delivery/outbox.ts";
 import { type ProtocolError, UsageError } from "../errors.ts";
 import type { OwnPresence } from "../session/client-conversation.ts";
 import type { ContentInput } from "../session/client-convert.ts";
-import type { ClientEvent, ClientEvents, HistoryPage, JoinedRoom, UserPresence } from "../session/client-events.ts";
+import type { ClientEvent, ClientEvents, UserPresence } from "../session/client-events.ts";
 import type { PauseReason } from "../session/client-life.ts";
 import { defaultOutbox } from "../session/client-options.ts";
 import { ClientSession } from "../session/client-session.ts";
@@ -34,6 +34,7 @@ import type { StreamOptions } from "./event-stream.ts";
 import { type ClientOptions, engineOptions } from "./options.ts";
 import { Outcomes, type Sent } from "./outcomes.ts";
 import { platformClock, platformRandom, platformWebSocket, reportError } from "./platform.ts";
+import { Positions } from "./positions.ts";
 import { type Finding, reportOf } from "./report.ts";
 import { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
@@ -70,6 +71,7 @@ export class Client {
   readonly #driver: Driver;
   readonly #commands: Commands;
   readonly #tokens: TokenSource | undefined;
+  readonly #positions: Positions | undefined;
   /** What the application wants, as far as the engine does not know it yet: `start` waits for a token, `close` for the storage. */
   #wish: "start" | "close" | undefined;
   /** Why the last run has ended; undefined: it goes on, or the application closed it. */
@@ -79,18 +81,25 @@ export class Client {
   /** @throws UsageError OPTION_INVALID, naming the option; DEPENDENCY_MISSING. */
   constructor(given: ClientOptions) {
     const options = checkedClientOptions(given);
-    const { token, random = platformRandom } = options;
+    const { token, random = platformRandom, storage = new MemoryStorage() } = options;
     this.#endpoints = new Endpoints(options.url);
     this.#clock = options.clock ?? platformClock();
     this.#outboxLimits = { ...defaultOutbox, ...options.outbox };
     const count = (direction: "in" | "out", bytes: number) => this.#statistics.frame(direction, bytes);
     this.#engine = new ClientSession(engineOptions(options, this.#clock, count));
+    if (options.positions !== undefined)
+      this.#positions = new Positions({
+        store: options.positions,
+        clock: this.#clock,
+        known: (room) => this.#engine.rooms.room(room),
+        onError: (error) => this.#complain(error),
+      });
     this.#driver = new Driver({
       engine: this.#engine,
       url: () => this.#endpoints.current,
       clock: this.#clock,
       connect: options.connect ?? webSocketConnect(options.webSocket ?? platformWebSocket()),
-      storage: options.storage ?? new MemoryStorage(),
+      storage: this.#positions?.before(storage) ?? storage,
       onEvent: (event) => this.#deliver(event),
       onQuiet: () => this.#quiet(),
       onTransportFailed: (cause) => this.#complain(new UsageError("OPTION_INVALID", "the transport has thrown an error", cause)),
@@ -220,6 +229,7 @@ export class Client {
       this.#engine.stop(now);
     });
     await this.#driver.stored();
+    await this.#positions?.flush();
   }
 
   /**
@@ -290,24 +300,17 @@ export class Client {
   }
 
   #makeRoom(name: string): Room {
-    const room = new Room(name, {
+    const room: Room = new Room(name, {
+      ...this.#commands.inRoom(name),
       join: ({ signal, ...options }) => {
         this.#rooms.entered(room);
-        return this.#commands.ask<JoinedRoom>((now) => this.#engine.rooms.join(name, options, now), { signal });
+        return this.#commands.join(name, () => this.#positions?.resuming(name, options) ?? options, { signal });
       },
       leave: (options) => {
         this.#rooms.left(name);
-        return this.#commands.request<void>((now) => this.#engine.rooms.leave(name, now), options);
+        return this.#commands.leave(name, options);
       },
-      publish: (content, kind, target, options) => this.#commands.publish(name, content, kind, target, options),
       messages: (options) => this.#stream("message", options, name),
-      cancel: (id) => this.#driver.now(() => this.#engine.rooms.cancel(id)),
-      type: (state) => this.#driver.now((now) => this.#engine.rooms.type(name, state, now)),
-      markRead: (offset) => this.#driver.now(() => this.#engine.rooms.markRead(name, offset)),
-      history: ({ signal, ...options }) =>
-        this.#commands.ask<HistoryPage>((now) => this.#engine.rooms.history(name, options, now), { signal }),
-      signal: (event, content) => this.#commands.signal(name, event, content),
-      known: () => this.#engine.rooms.room(name),
     });
     return room;
   }
@@ -350,7 +353,7 @@ export class Client {
     );
   }
 
-  #complain(error: UsageError): void {
+  #complain(error: ProtocolError | UsageError): void {
     this.#events.emit("error", { error, room: undefined });
   }
 
@@ -369,6 +372,7 @@ export class Client {
     if (event.type === "tokenWanted") this.#fetchToken();
     const { type, ...rest } = event;
     this.#events.emit(type, rest as never);
+    this.#positions?.event(event);
   }
 
   #quiet(): void {

@@ -1,6 +1,7 @@
 /** The client: `chappe/client`. */
 
 export type { StoredEntry, StoredState, StoreOp } from "../delivery/outbox.ts";
+export type { RoomPosition } from "../delivery/room-cursor.ts";
 export { ProtocolError, UsageError } from "../errors.ts";
 export type { OwnPresence } from "../session/client-conversation.ts";
 export type { ContentInput } from "../session/client-convert.ts";
@@ -45,6 +46,7 @@ export { type ClientRecord, clientRecords, writeClientLog } from "./log.ts";
 export type { ClientOptions, ObservedFrame } from "./options.ts";
 export type { Sent, Stored } from "./outcomes.ts";
 export { historyPages, type PagesOptions } from "./pages.ts";
+export type { PositionStore } from "./positions.ts";
 export type { Finding, FindingCode } from "./report.ts";
 export { type HistoryOptions, Room } from "./room.ts";
 export type { Summary } from "./samples.ts";

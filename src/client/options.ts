@@ -4,6 +4,7 @@ import type { ClientSessionOptions } from "../session/client-options.ts";
 import type { Clock, Random } from "../session/host.ts";
 import type { Frame } from "../wire/codec.ts";
 import { platformRandom, reportError } from "./platform.ts";
+import type { PositionStore } from "./positions.ts";
 import type { OutboxStorage } from "./storage.ts";
 import type { Connect, WebSocketConstructor } from "./transport.ts";
 
@@ -34,6 +35,8 @@ export interface ClientOptions extends Partial<Omit<ClientSessionOptions, "obser
   readonly connect?: Connect;
   /** By default in memory. */
   readonly storage?: OutboxStorage;
+  /** Where the rooms' positions are kept, so that a join resumes after a restart; by default nowhere. */
+  readonly positions?: PositionStore;
   readonly clock?: Clock;
   readonly random?: Random;
   /** Sees every frame that passes. What it throws is thrown from a timer, as what a listener throws. */
@@ -47,7 +50,7 @@ export function engineOptions(
   count: (direction: "in" | "out", bytes: number) => void,
 ): ClientSessionOptions {
   const { url: _url, token: _token, insecure: _insecure, webSocket: _ws, connect: _connect, ...others } = options;
-  const { storage: _storage, clock: _clock, random = platformRandom, onFrame, ...rest } = others;
+  const { storage: _storage, positions: _positions, clock: _clock, random = platformRandom, onFrame, ...rest } = others;
   const wall = () => clock.wall();
   const observe: ClientSessionOptions["observe"] = (direction, frame, bytes) => {
     count(direction, bytes);

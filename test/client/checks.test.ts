@@ -41,6 +41,7 @@ describe("the options of a client", () => {
     ["webSocket", [7, {}, null, "ws"].map((webSocket) => ({ webSocket }))],
     ["connect", [7, {}, null].map((value) => ({ connect: value }))],
     ["storage", [...values.nothing, { load: () => undefined }].map((storage) => ({ storage }))],
+    ["positions", [...values.nothing, { load: () => undefined }].map((positions) => ({ positions }))],
     ["clock", [...values.nothing, { ...clock, wall: 0 }].map((value) => ({ clock: value }))],
     ["random", values.nothing.map((random) => ({ random }))],
     ["onFrame", values.nothing.map((onFrame) => ({ onFrame }))],
