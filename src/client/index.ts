@@ -50,6 +50,7 @@ export type { PositionStore } from "./positions.ts";
 export type { Finding, FindingCode } from "./report.ts";
 export { type HistoryOptions, Room } from "./room.ts";
 export type { Summary } from "./samples.ts";
+export { type SharedClient, shareClient } from "./share.ts";
 export type { ClientStatistics, Traffic } from "./statistics.ts";
 export { MemoryStorage, type OutboxStorage } from "./storage.ts";
 export { entryFromText, entryToText } from "./stored-text.ts";
