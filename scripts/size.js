@@ -32,8 +32,8 @@ const entries = [
     code: `export { decodeFrame, encodeFrame } from "./src/index.ts";`,
     limit: 14_200,
   },
-  { name: "all of `chappe/client`", code: `export * from "./src/client/index.ts";`, limit: 47_500 },
-  { name: "all of `chappe`", code: `export * from "./src/index.ts";`, limit: 83_600 },
+  { name: "all of `chappe/client`", code: `export * from "./src/client/index.ts";`, limit: 48_200 },
+  { name: "all of `chappe`", code: `export * from "./src/index.ts";`, limit: 84_000 },
 ];
 
 /** @param {string} contents */

@@ -26,6 +26,7 @@ export type {
   WelcomeInfo,
 } from "../session/client-events.ts";
 export type { PauseReason } from "../session/client-life.ts";
+export { linearRetry, type RetryOptions } from "../session/client-retries.ts";
 export type { JoinOptions } from "../session/client-room.ts";
 export type { Clock, Random } from "../session/host.ts";
 export type { CircuitState, ClientState, EntryState } from "../session/transitions.ts";

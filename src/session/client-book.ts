@@ -14,6 +14,7 @@ import type { ClientEvent } from "./client-events.ts";
 import type { ClientTimes } from "./client-options.ts";
 import { type BatchOptions, ClientPublisher } from "./client-publisher.ts";
 import { ClientRequests, type OpenRequest } from "./client-requests.ts";
+import type { RetryOptions } from "./client-retries.ts";
 import { ClientRoom, type JoinOptions } from "./client-room.ts";
 import { ClientWatches } from "./client-watches.ts";
 import { TypingSender } from "./typing.ts";
@@ -24,6 +25,7 @@ export interface ConversationHost {
   readonly times: ClientTimes;
   readonly batch: BatchOptions;
   readonly sendBufferBytes: number;
+  readonly retry: Partial<RetryOptions>;
   /** The times of LIV-6. */
   readonly backoff: Pick<BackoffOptions, "base" | "cap">;
   /** 0 ≤ x < 1. */

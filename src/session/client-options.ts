@@ -5,6 +5,7 @@ import type { Frame } from "../wire/codec.ts";
 import { clientFrameBytes, defaultTimes } from "../wire/limits.ts";
 import { type BackoffOptions, backoffRules } from "./backoff.ts";
 import type { BatchOptions } from "./client-publisher.ts";
+import { type RetryOptions, retryRules } from "./client-retries.ts";
 import type { Random } from "./host.ts";
 import { callable, checkedBy, isCodec, ms, must, type Rules, text, texts, whole, yesOrNo } from "./option-rules.ts";
 import type { FrameCodec } from "./transmit.ts";
@@ -65,6 +66,8 @@ export interface ClientSessionOptions {
   /** Nothing more is published while the transport holds so many bytes (PUB-23); 65,536 by default, at least 1. */
   readonly sendBufferBytes?: number;
   readonly backoff?: Partial<BackoffOptions>;
+  /** How often a message that is rejected for now is sent again (PUB-24); by default without end. See {@link linearRetry}. */
+  readonly retry?: Partial<RetryOptions>;
   readonly times?: Partial<ClientTimes>;
   /** Sees every frame that passes, after it was read or before it is sent. */
   readonly observe?: (direction: "in" | "out", frame: Frame, bytes: number) => void;
@@ -103,6 +106,7 @@ export const sessionRules: Rules<Omit<ClientSessionOptions, "wall" | "byteStream
   batch,
   sendBufferBytes: whole(1),
   backoff: backoffRules,
+  retry: retryRules,
   times,
 };
 

@@ -15,6 +15,7 @@ import type { SessionLimits } from "../wire/limits.ts";
 import { type BackoffOptions, randomDelay } from "./backoff.ts";
 import { toError, toUnpublished } from "./client-convert.ts";
 import type { ClientEvent, EntryChange } from "./client-events.ts";
+import { ClientRetries, type RetryOptions } from "./client-retries.ts";
 import type { ClientRoom } from "./client-room.ts";
 
 /** How frames are put together before they leave (BAT-4). */
@@ -36,6 +37,7 @@ export interface PublisherHost {
   readonly batch: BatchOptions;
   /** While the transport holds so much, nothing more is published. */
   readonly sendBufferBytes: number;
+  readonly retry: Partial<RetryOptions>;
   readonly backoff: Pick<BackoffOptions, "base" | "cap">;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
@@ -63,11 +65,13 @@ export class ClientPublisher {
   #heldUntil = Number.POSITIVE_INFINITY;
   /** Why entries have ended, where this side alone has decided it: told when storage holds the end (PUB-13). */
   readonly #untold: Map<OutboxEntry, EntryChange> = new Map();
+  readonly #retries: ClientRetries;
 
   constructor(host: PublisherHost) {
     this.#host = host;
     this.#outbox = host.outbox;
     this.#batcher = new Batcher(host.batch);
+    this.#retries = new ClientRetries(host.retry);
   }
 
   /** Publishes in flight (PUB-10). */
@@ -222,9 +226,11 @@ export class ClientPublisher {
         const acked = run[entry.seq - first];
         if (acked === undefined) continue;
         room.rejections = 0;
-        if (acked.offset === 0) this.#settle(entry, "voided", {});
+        const verdict = this.#retries.forget(entry.id);
+        if (acked.offset === 0 && verdict !== undefined) this.#settleHere(entry, "fail", { error: verdict });
+        else if (acked.offset === 0) this.#settle(entry, "voided", {});
         else {
-          const cancelFailed = entry.state === "voiding";
+          const cancelFailed = entry.state === "voiding" && verdict === undefined;
           this.#settle(entry, "stored", {
             // After a reset it is that of the new log, whatever the entry was sent under (PUB-19).
             epoch: room.joined?.epoch ?? entry.epoch,
@@ -269,6 +275,8 @@ export class ClientPublisher {
     }
     const entry = lane.at(seq);
     this.#counted(room, () => lane.giveBack(seq));
+    // A void takes its place: its seq must be used up (PUB-24).
+    if (entry !== undefined && this.#retries.rejected(entry, error)) this.#outbox.apply(entry, "cancel");
     if (entry !== undefined) this.#emit({ room: room.name, id: entry.id, state: entry.state, error });
     this.#pause(room, error, now);
     return error.code === "ROOM_UNKNOWN" ? "rejoin" : undefined;
@@ -281,7 +289,7 @@ export class ClientPublisher {
     if (error.retry === "reauthenticate") room.pausedUntil = Number.POSITIVE_INFINITY;
     else if (error.retryAfterMs > 0) room.pausedUntil = now + error.retryAfterMs;
     else if (error.retry === "now" && room.rejections === 1) room.pausedUntil = now;
-    else room.pausedUntil = now + randomDelay(room.rejections, backoff, random);
+    else room.pausedUntil = now + (this.#retries.delayMs ?? randomDelay(room.rejections, backoff, random));
   }
 
   #checkExhausted(room: ClientRoom, lane: Lane): void {
@@ -301,6 +309,7 @@ export class ClientPublisher {
     if (entry === undefined) return false;
     if (entry.state === "queued") this.#settleHere(entry, "cancel");
     else {
+      this.#retries.forget(id);
       this.#outbox.apply(entry, "cancel");
       this.#emit({ room: entry.room, id, state: entry.state });
     }
@@ -310,7 +319,7 @@ export class ClientPublisher {
   /** The session is used by another (SES-7): what was sent is in doubt. */
   leaveSession(): void {
     this.disconnected();
-    this.#outbox.leaveSession();
+    for (const entry of this.#outbox.leaveSession()) this.#retries.forget(entry.id);
   }
 
   /** Storage holds the ends of these entries, or has never held them: they can be told (PUB-13). */
@@ -324,12 +333,14 @@ export class ClientPublisher {
   /** The broker has said what became of the entry, and will say the same again. */
   #settle(entry: OutboxEntry, input: "stored" | "voided" | "fail" | "doubt", details: Partial<EntryChange>): void {
     this.#outbox.apply(entry, input);
+    this.#retries.forget(entry.id);
     this.#emit({ ...toChange(entry), ...details });
   }
 
   /** This side alone has decided what became of the entry. */
   #settleHere(entry: OutboxEntry, input: "fail" | "doubt" | "cancel", details: Partial<EntryChange> = {}): void {
     this.#outbox.apply(entry, input, "self");
+    this.#retries.forget(entry.id);
     this.#untold.set(entry, { ...toChange(entry), ...details });
   }
 

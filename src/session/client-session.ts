@@ -69,6 +69,7 @@ export class ClientSession {
       batch: { ...defaultBatch, ...options.batch },
       sendBufferBytes: options.sendBufferBytes ?? defaultSendBufferBytes,
       backoff,
+      retry: options.retry ?? {},
       random,
       wall: options.wall,
       emit,

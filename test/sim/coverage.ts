@@ -29,6 +29,7 @@ export function demanded(): string[] {
     ...faultNames.map((name) => `fault ${name}`),
     ...workNames.map((name) => `work ${name}`),
     "told gaveUp",
+    "told failed for now",
     ...["fresh", "resumed", "gap", "reset"].map((verdict) => `verdict ${verdict}`),
     ...invariants.map((name) => `checked ${name}`),
   ];

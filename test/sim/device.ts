@@ -72,6 +72,8 @@ export class Device {
         probeTimeout: 2000,
         backgroundFlush: 1000,
       },
+      // Every third plan bounds how often what is rejected for now is sent again (PUB-24).
+      ...(world.plan.batchDelayMs === 50 && { retry: { attempts: 2, delayMs: 400 } }),
       backoff: { base: 100, cap: 3000, breakAfter: 4, breakFor: 3000, maxAttempts: 6 },
     });
     this.#views.clear();
@@ -226,6 +228,7 @@ export class Device {
       this.#require("ack", before === state, () => `${id} was ${before}, and is ${state}`);
     }
     this.told.set(id, state);
+    if (state === "failed" && error !== undefined && error.retry !== "never") this.#world.counts.add("told failed for now");
     const isKnown = state !== "failed" || error?.processed !== "maybe";
     this.#require("ack", isKnown, () => `${id} is told failed with ${error?.code}, of which nobody can say it`);
     const key = plain(id);
