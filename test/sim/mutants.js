@@ -109,6 +109,21 @@ export const mutants = [
     becomes: "    this.#heldUntil",
   },
   {
+    name: "drops a message that it gives up, and gives its seq to the next",
+    area: "client",
+    file: "src/session/client-publisher.ts",
+    was: 'this.#retries.rejected(entry, error)) this.#outbox.apply(entry, "cancel");',
+    becomes: 'this.#retries.rejected(entry, error)) this.#settleHere(entry, "fail", { error });',
+  },
+  {
+    name: "tells a message that it gives up as failed before its void is acknowledged",
+    area: "client",
+    file: "src/session/client-publisher.ts",
+    was: "    if (entry !== undefined) this.#emit({ room: room.name, id: entry.id, state: entry.state, error });\n    this.#pause",
+    becomes:
+      '    if (entry !== undefined) this.#emit({ room: room.name, id: entry.id, state: entry.state === "voiding" ? "failed" : entry.state, error });\n    this.#pause',
+  },
+  {
     name: "waits for a silent relay as if seconds were minutes",
     area: "client",
     file: "src/session/client-session.ts",
