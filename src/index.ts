@@ -76,6 +76,7 @@ export type {
 } from "./session/client-events.ts";
 export type { ClientSessionOptions, ClientTimes } from "./session/client-options.ts";
 export type { BatchOptions } from "./session/client-publisher.ts";
+export { linearRetry, type RetryOptions } from "./session/client-retries.ts";
 export type { ClientRoom, JoinOptions } from "./session/client-room.ts";
 export { ClientSession } from "./session/client-session.ts";
 export type { Clock, Random } from "./session/host.ts";
