@@ -205,9 +205,15 @@ export class ClientPublisher {
     if (entry.state === "queued") {
       this.#settleHere(entry, "fail", { error });
     } else {
-      this.#outbox.apply(entry, "cancel");
+      this.#giveUp(entry, error);
       this.#emit({ room: entry.room, id: entry.id, state: entry.state, error });
     }
+  }
+
+  /** It fails by a void that takes its place: its seq must be used up (PUB-24). */
+  #giveUp(entry: OutboxEntry, why: ProtocolError): void {
+    this.#retries.giveUp(entry.id, why);
+    this.#outbox.apply(entry, "cancel");
   }
 
   /**
@@ -275,8 +281,7 @@ export class ClientPublisher {
     }
     const entry = lane.at(seq);
     this.#counted(room, () => lane.giveBack(seq));
-    // A void takes its place: its seq must be used up (PUB-24).
-    if (entry !== undefined && this.#retries.rejected(entry, error)) this.#outbox.apply(entry, "cancel");
+    if (entry !== undefined && this.#retries.rejected(entry, error)) this.#giveUp(entry, error);
     if (entry !== undefined) this.#emit({ room: room.name, id: entry.id, state: entry.state, error });
     this.#pause(room, error, now);
     return error.code === "ROOM_UNKNOWN" ? "rejoin" : undefined;

@@ -1,7 +1,8 @@
 /**
- * How often a message that is rejected for now is sent again (PUB-24).
+ * How often a message that is rejected for now is sent again, and why messages were given up (PUB-24).
  *
- * Law: it counts, and remembers why; the publisher acts. It knows of entries that were rejected and are not settled, and of no others.
+ * Law: it counts, and remembers why; the publisher acts. It knows of entries that were rejected or given up and are not settled, and of no
+ * others.
  */
 
 import type { OutboxEntry } from "../delivery/outbox.ts";
@@ -28,18 +29,14 @@ export const retryRules: Rules<RetryOptions> = {
 /** They say nothing of the message. */
 const uncounted: ReadonlySet<ErrorCodeName> = new Set(["GOING_AWAY", "ROOM_UNKNOWN", "OUT_OF_ORDER", "SEQ_CONFLICT"]);
 
-interface Rejected {
-  count: number;
-  /** Why it was given up; undefined: it was not. */
-  verdict: ProtocolError | undefined;
-}
-
 /** See the head of this file. */
 export class ClientRetries {
   readonly #attempts: number;
   /** In the place of the random time; undefined: none. */
   readonly delayMs: number | undefined;
-  readonly #rejected: Map<string, Rejected> = new Map();
+  /** How often each was rejected, and why each was given up, by id. */
+  readonly #counts: Map<string, number> = new Map();
+  readonly #reasons: Map<string, ProtocolError> = new Map();
 
   constructor({ attempts = Number.POSITIVE_INFINITY, delayMs }: Partial<RetryOptions>) {
     this.#attempts = attempts;
@@ -50,17 +47,21 @@ export class ClientRetries {
   rejected({ id, state }: OutboxEntry, error: ProtocolError): boolean {
     if (this.#attempts === Number.POSITIVE_INFINITY || state !== "sent") return false;
     if (error.retry === "reauthenticate" || uncounted.has(error.code)) return false;
-    const rejected = this.#rejected.get(id) ?? { count: 0, verdict: undefined };
-    this.#rejected.set(id, rejected);
-    if (++rejected.count <= this.#attempts) return false;
-    rejected.verdict = error;
-    return true;
+    const count = (this.#counts.get(id) ?? 0) + 1;
+    this.#counts.set(id, count);
+    return count > this.#attempts;
+  }
+
+  /** The entry is given up for this reason. */
+  giveUp(id: string, why: ProtocolError): void {
+    this.#reasons.set(id, why);
   }
 
   /** Something else has become of the entry, or it is settled. @returns why it was given up; undefined: it was not. */
   forget(id: string): ProtocolError | undefined {
-    const verdict = this.#rejected.get(id)?.verdict;
-    this.#rejected.delete(id);
-    return verdict;
+    const why = this.#reasons.get(id);
+    this.#reasons.delete(id);
+    this.#counts.delete(id);
+    return why;
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MemoryStorage, type OutboxStorage } from "../../src/client/storage.ts";
 import { MemoryBroker } from "../../src/relay/memory-broker.ts";
 import { Relay } from "../../src/relay/relay.ts";
+import { linearRetry } from "../../src/session/client-retries.ts";
 import { jsonCodec } from "../../src/session/json-codec.ts";
 import { binaryCodec } from "../../src/session/transmit.ts";
 import { countingRandom } from "../support/client-harness.ts";
@@ -73,6 +74,28 @@ describe("Client", () => {
     await world.pass(100);
     await expect(spam).rejects.toMatchObject({ code: "REJECTED", processed: "no" });
     expect(await ham).toMatchObject({ offset: 1 });
+  });
+
+  it("gives up what is rejected for now as often as the application says, and what follows goes on (PUB-24)", async () => {
+    const world = new World({
+      onPublish: (_principal, { content }) => {
+        if (content?.text === "spam") throw new Error("the judge is away");
+        return undefined;
+      },
+    });
+    const ada = started(world.client("ada", { retry: linearRetry }));
+    void ada.room("lobby").join();
+    await world.pass(50);
+    const sent = [ada.publish("lobby", "spam"), ada.publish("lobby", "ham")];
+    const told: string[] = [];
+    ada.on("entry", ({ id, state, error }) => id === sent[0]?.id && error !== undefined && told.push(`${state} ${error.code}`));
+    await world.pass(30_000);
+    expect(await Promise.allSettled(sent)).toMatchObject([
+      { status: "rejected", reason: { code: "UNAVAILABLE", processed: "no" } },
+      { status: "fulfilled", value: { offset: 1 } },
+    ]);
+    expect(told).toEqual([...Array(3).fill("sent UNAVAILABLE"), "voiding UNAVAILABLE", "failed UNAVAILABLE"]);
+    expect(ada.outboxSize).toBe(0);
   });
 
   it("tells a room that is not for this principal in the same way as one that is not there (AUT-7)", async () => {

@@ -112,7 +112,7 @@ export const mutants = [
     name: "drops a message that it gives up, and gives its seq to the next",
     area: "client",
     file: "src/session/client-publisher.ts",
-    was: 'this.#retries.rejected(entry, error)) this.#outbox.apply(entry, "cancel");',
+    was: "this.#retries.rejected(entry, error)) this.#giveUp(entry, error);",
     becomes: 'this.#retries.rejected(entry, error)) this.#settleHere(entry, "fail", { error });',
   },
   {
