@@ -43,6 +43,7 @@ export {
   type LifeCycleLike,
   type NetworkLike,
 } from "./follow.ts";
+export { type KeyValueLike, KeyValueStorage } from "./key-value-storage.ts";
 export { type ClientRecord, clientRecords, writeClientLog } from "./log.ts";
 export type { ClientOptions, ObservedFrame } from "./options.ts";
 export type { Sent, Stored } from "./outcomes.ts";

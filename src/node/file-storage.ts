@@ -10,10 +10,9 @@
 import { type FileHandle, open, readFile, rename } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { crc32 } from "node:zlib";
-import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import type { OutboxStorage } from "../client/storage.ts";
-import { entryFromText, entryToText } from "../client/stored-text.ts";
-import type { StoredEntry, StoredState, StoreOp } from "../delivery/outbox.ts";
+import { recordOf, StoredTexts } from "../client/stored-texts.ts";
+import type { StoredState, StoreOp } from "../delivery/outbox.ts";
 import { UsageError } from "../errors.ts";
 import { checkedBy, oneOf, type Rules } from "../session/option-rules.ts";
 import { lockFile } from "./file-lock.ts";
@@ -33,14 +32,6 @@ const header = line("=", `"chappe outbox 1"`);
 /** A file below this size is not written anew. */
 const leastRewrite = 64 * 1024;
 
-interface Live {
-  session: string | undefined;
-  /** By order: the JSON of each entry. */
-  readonly entries: Map<number, string>;
-  /** Lines that are damaged, and not set aside yet. */
-  readonly damaged: Set<string>;
-}
-
 /**
  * Keeps an outbox in a file, under an exclusive lock beside it.
  *
@@ -58,9 +49,7 @@ export class FileStorage implements OutboxStorage {
   readonly #isSynced: boolean;
   #unlock: (() => Promise<void>) | undefined;
   #file: FileHandle | undefined;
-  #live: Live = { session: undefined, entries: new Map(), damaged: new Set() };
-  /** What was given to the client, and the order and text of it then. */
-  #given: Map<unknown, readonly [order: number, text: string]> = new Map();
+  #live: StoredTexts = new StoredTexts();
   /** Bytes of whole writes. What stands behind them is of no account. */
   #size = 0;
   /** From this size on the next write writes all of it anew. */
@@ -87,23 +76,15 @@ export class FileStorage implements OutboxStorage {
     this.#rewriteAt = Math.max(leastRewrite, 2 * size);
     if (ends > size) await this.#file.truncate(size);
     if (size === 0) await this.#rewrite(live);
-    this.#given = new Map();
-    const entries: (StoredEntry | string)[] = [...live.damaged];
-    for (const [order, text] of live.entries) {
-      const entry = entryFromText(text);
-      this.#given.set(entry, [order, text]);
-      entries.push(entry);
-    }
-    return { session: live.session === undefined ? undefined : sessionFromText(live.session), entries: entries as StoredEntry[] };
+    return live.give();
   }
 
   async write(ops: readonly StoreOp[]): Promise<void> {
-    const next: Live = { ...this.#live, entries: new Map(this.#live.entries), damaged: new Set(this.#live.damaged) };
-    const aside: string[] = [];
-    for (const op of ops) this.#apply(op, next, aside);
+    const next = this.#live.copy();
+    const aside = ops.map((op) => next.apply(op)).filter((text) => text !== undefined);
     if (aside.length > 0) await this.#append(`${this.#path}.damaged`, `${aside.join("\n")}\n`);
     if (aside.length > 0 || this.#size >= this.#rewriteAt) await this.#rewrite(next);
-    else await this.#add(toLines(ops.map(opToText)));
+    else await this.#add(toLines(ops.map(recordOf)));
     this.#live = next;
   }
 
@@ -113,19 +94,6 @@ export class FileStorage implements OutboxStorage {
     this.#file = undefined;
     await this.#unlock?.();
     this.#unlock = undefined;
-  }
-
-  #apply(op: StoreOp, live: Live, aside: string[]): void {
-    if (op.type === "put") live.entries.set(op.entry.order, entryToText(op.entry));
-    else if (op.type === "delete") live.entries.delete(op.order);
-    else if (op.type === "session") live.session = sessionToText(op.session, op.attempt);
-    else if (live.damaged.delete(op.record as string)) aside.push(op.record as string);
-    else {
-      const [order = 0, text = ""] = this.#given.get(op.record) ?? [];
-      // What took its place in the meantime is another.
-      if (live.entries.get(order) === text) live.entries.delete(order);
-      if (text !== "") aside.push(text);
-    }
   }
 
   async #add(text: string): Promise<void> {
@@ -143,11 +111,10 @@ export class FileStorage implements OutboxStorage {
   }
 
   /** Writes everything into a new file, which takes the place of the old one in one step. */
-  async #rewrite(live: Live): Promise<void> {
+  async #rewrite(live: StoredTexts): Promise<void> {
     this.#opened();
-    const session = live.session === undefined ? [] : [live.session];
-    const lines = [...session, ...[...live.entries.values()].map((text) => `{"put":${text}}`)];
-    const bytes = Buffer.from([header, ...[...live.damaged].map((text) => `${text}\n`), toLines(lines)].join(""));
+    const damaged = [...live.damaged].map((text) => `${text}\n`);
+    const bytes = Buffer.from([header, ...damaged, toLines(live.records())].join(""));
     const file = await open(`${this.#path}.new`, "w");
     try {
       await writeAll(file, bytes);
@@ -181,8 +148,9 @@ export class FileStorage implements OutboxStorage {
 }
 
 /** What a file holds. `size`: bytes up to the last whole write; `ends`: all of them. */
-function parse(bytes: Buffer, path: string): { readonly live: Live; readonly size: number; readonly ends: number } {
-  const live: Live = { session: undefined, entries: new Map(), damaged: new Set() };
+function parse(bytes: Buffer, path: string): { readonly live: StoredTexts; readonly size: number; readonly ends: number } {
+  const live = new StoredTexts();
+  let damaged = 0;
   let waiting: Record<string, unknown>[] = [];
   let size = 0;
   let whole = 0;
@@ -191,22 +159,18 @@ function parse(bytes: Buffer, path: string): { readonly live: Live; readonly siz
     if (read !== undefined) {
       whole++;
       waiting.push(read.value);
-    } else live.damaged.add(bytes.toString("utf8", at, end));
+    } else {
+      damaged++;
+      live.addDamaged(bytes.toString("utf8", at, end));
+    }
     // A damaged line may have been the last one of its write.
     if (read !== undefined && !read.isLast) continue;
-    for (const value of waiting) takeOver(value, live);
+    for (const value of waiting) live.replay(value);
     waiting = [];
     size = end + 1;
   }
-  if (live.damaged.size > 0 && whole === 0) throw new UsageError("OUTBOX_CORRUPT", `${path} is not the file of an outbox`);
+  if (damaged > 0 && whole === 0) throw new UsageError("OUTBOX_CORRUPT", `${path} is not the file of an outbox`);
   return { live, size, ends: bytes.length };
-}
-
-function takeOver(value: Record<string, unknown>, live: Live): void {
-  const { put, delete: gone, session } = value;
-  if (put !== undefined) live.entries.set((put as StoredEntry).order, JSON.stringify(put));
-  else if (gone !== undefined) live.entries.delete(gone as number);
-  else if (session !== undefined) live.session = JSON.stringify(value);
 }
 
 function readLine(bytes: Buffer): { readonly value: Record<string, unknown>; readonly isLast: boolean } | undefined {
@@ -224,22 +188,6 @@ function toLines(texts: readonly string[]): string {
 
 function checksum(bytes: Buffer): string {
   return crc32(bytes).toString(16).padStart(8, "0");
-}
-
-function opToText(op: StoreOp): string {
-  if (op.type === "put") return `{"put":${entryToText(op.entry)}}`;
-  if (op.type === "delete") return JSON.stringify({ delete: op.order });
-  if (op.type === "session") return sessionToText(op.session, op.attempt);
-  throw new TypeError("what is set aside has no line");
-}
-
-function sessionToText(session: Uint8Array, attempt: number): string {
-  return JSON.stringify({ session: base64Encode(session), attempt });
-}
-
-function sessionFromText(text: string): StoredState["session"] {
-  const { session, attempt } = JSON.parse(text) as { session: string; attempt: number };
-  return { session: base64Decode(session), attempt };
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
