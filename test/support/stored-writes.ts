@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { StoredEntry, StoredState, StoreOp } from "../../src/delivery/outbox.ts";
 import { ChatKind, createFrame, encodedSize } from "../../src/wire/codec.ts";
 
-export function entry(order: number, text: string): StoredEntry {
+function entry(order: number, text: string): StoredEntry {
   const publish = createFrame("publish", { content: { body: { case: "text", value: text } } });
   const content = publish.body.case === "publish" ? publish.body.value.content : undefined;
   const id = new Uint8Array(16).fill(order);

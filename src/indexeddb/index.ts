@@ -1,0 +1,3 @@
+/** An outbox in the database of a browser: `chappe/indexeddb`. Needs the package `idb`. */
+
+export { type IndexedDbOptions, IndexedDbStorage } from "./storage.ts";
