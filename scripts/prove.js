@@ -16,6 +16,7 @@ const parts = [
   { name: "codec", about: "verdicts on damaged input, beside protoc's", run: "npm run --silent proof:codec" },
   { name: "fuzz", about: "ten minutes of damaged input", run: "npm run --silent fuzz:codec -- --seconds 600" },
   { name: "conformance", about: "Protobuf's own conformance suite", run: "npm run --silent conformance:protobuf" },
+  { name: "hermes", about: "whether the bundles compile for Hermes", run: "npm run --silent proof:hermes" },
   { name: "sim", about: "2,000 seeds of the simulator", run: "npm run --silent sim -- --seed 1 --count 2000 --no-save" },
   { name: "mutants", about: "whether the simulator finds planted bugs", run: "npm run --silent sim:mutants" },
   { name: "kills", about: "200 kills of a client with an outbox in a file", run: "npm run --silent kills" },

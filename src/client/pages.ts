@@ -23,16 +23,66 @@ export type PagesOptions = Pick<HistoryOptions, "before" | "limit"> & WaitOption
  * ```
  * @throws as {@link Room.history}, from the loop; ProtocolError EPOCH_CHANGED.
  */
-export async function* historyPages(room: Pick<Room, "history">, options: PagesOptions = {}): AsyncGenerator<HistoryPage, void> {
-  let { before } = options;
-  for (let epoch: number | undefined; ; ) {
-    const page = await room.history({ ...options, ...(before !== undefined && { before }) });
-    epoch ??= page.epoch;
-    if (page.epoch !== epoch) throw new ProtocolError("EPOCH_CHANGED", "the room has another log now", { origin: "remote" });
+export function historyPages(room: Pick<Room, "history">, options: PagesOptions = {}): AsyncIterableIterator<HistoryPage> {
+  return new Pages(room, options);
+}
+
+/** Written out, where an async generator would do: Hermes has none. */
+class Pages implements AsyncIterableIterator<HistoryPage> {
+  readonly #room: Pick<Room, "history">;
+  readonly #options: PagesOptions;
+  #before: number | undefined;
+  #epoch: number | undefined;
+  #state: "open" | "over" = "open";
+  /** The page before: each is asked for when that has come. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(room: Pick<Room, "history">, options: PagesOptions) {
+    this.#room = room;
+    this.#options = options;
+    this.#before = options.before;
+  }
+
+  next(): Promise<IteratorResult<HistoryPage, undefined>> {
+    return this.#inTurn(async () => {
+      const value = this.#state === "over" ? undefined : await this.#read();
+      return value === undefined ? { value, done: true } : { value, done: false };
+    });
+  }
+
+  return(): Promise<IteratorResult<HistoryPage, undefined>> {
+    return this.#inTurn(async () => {
+      this.#state = "over";
+      return { value: undefined, done: true };
+    });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(act);
+    // What a turn rejects with is its caller's to see; the next one finds that it is over.
+    this.#last = turn.then(
+      () => undefined,
+      () => {
+        this.#state = "over";
+      },
+    );
+    return turn;
+  }
+
+  /** @returns undefined where there is none. */
+  async #read(): Promise<HistoryPage | undefined> {
+    const before = this.#before;
+    const page = await this.#room.history({ ...this.#options, ...(before !== undefined && { before }) });
+    this.#epoch ??= page.epoch;
+    if (page.epoch !== this.#epoch)
+      throw new ProtocolError("EPOCH_CHANGED", "the room has another log now", { origin: "remote" });
     const [first] = page.messages;
-    if (first === undefined) return;
-    yield page;
-    before = first.offset;
-    if (before <= page.firstRetained) return;
+    if (first === undefined || first.offset <= page.firstRetained) this.#state = "over";
+    this.#before = first?.offset;
+    return first === undefined ? undefined : page;
   }
 }
