@@ -9,6 +9,7 @@ import { clientRecords } from "../../src/client/log.ts";
 import type { LogRecord } from "../../src/conformance/log-record.ts";
 import type { EntryChange, JoinedRoom, Message } from "../../src/session/client-events.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Link } from "./network.ts";
 import { Process } from "./process.ts";
 import { Disk, DiskStorage } from "./storage.ts";
 import type { World } from "./world.ts";
@@ -165,6 +166,16 @@ export class Device {
     if (publish === undefined) return false;
     publish.cancelled = true;
     return this.client.room(publish.room).cancel(id);
+  }
+
+  /** @returns whether anything of it was under way. */
+  waver(links: readonly Link[]): boolean {
+    const link = links.find(({ client }) => client === this.name);
+    const sent = [...this.published.keys()].filter((id) => this.told.get(id) === "sent");
+    if (link === undefined || sent.length === 0 || !this.process.isAlive) return false;
+    link.cut();
+    for (const id of sent) this.cancel(id);
+    return true;
   }
 
   /** An id of its own that is not settled, or any that it has published. */

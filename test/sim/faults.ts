@@ -101,6 +101,8 @@ const table = {
   },
   /** A copy of the outbox comes to life: two clients of one session. */
   clone: { most: 2, apply: onDevice((world, device) => world.clone(device)) },
+  /** The connection ends, and the application takes back all of which it does not know what became. */
+  waver: { most: 8, apply: onDevice((world, device) => device.waver(links(world))) },
   storageFull: {
     most: 5,
     apply: onDevice((world, device, { ms }) => {

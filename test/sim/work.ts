@@ -37,6 +37,10 @@ const works: Readonly<Record<WorkName, Work>> = {
     for (let i = n % 40; i >= 0; i--) say(world, device, room, `burst ${n} ${i}`);
   }),
   large: inRoom((world, device, room, { n }) => say(world, device, room, "x".repeat(20_000 + (n % 40_000)))),
+  // More than the credit of who reads it.
+  pile: inRoom((world, device, room, { n }) => {
+    for (let i = 14; i > 0; i--) say(world, device, room, `${i}${"y".repeat(30_000 + (n % 20_000))}`);
+  }),
   edit: target((_, device, room, id) => device.publish(room, () => device.client.room(room).edit(id, "edited"))),
   react: target((_, device, room, id) => device.publish(room, () => device.client.room(room).react(id, "+1"))),
   redact: target((_, device, room, id) => device.publish(room, () => device.client.room(room).redact(id))),
