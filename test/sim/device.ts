@@ -285,6 +285,8 @@ export class Device {
   #gap({ room, first, last }: { room: string; first: number; last: number }): void {
     this.#world.trace(this.name, "gap", room, first, last);
     const view = this.#views.get(room);
+    // As behind a reset: what was shown before it is passed over without a word.
+    if (view !== undefined) this.#skipSeen(room, view);
     this.#require("no-loss", view !== undefined && first <= view.next, () => `a gap in ${room} from ${first}, at ${view?.next}`);
     if (view !== undefined) view.next = Math.max(view.next, last + 1);
   }
