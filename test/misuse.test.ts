@@ -1,6 +1,7 @@
 /** What a caller gives to the toolkit and may not: each is refused at once, by a typed error. */
 
 import { describe, expect, it } from "vitest";
+import { clientRecords, historyPages, writeClientLog } from "../src/client/index.ts";
 import {
   AckTracker,
   Backoff,
@@ -9,6 +10,7 @@ import {
   ClientSession,
   checkFrame,
   closeCode,
+  compareMessageIds,
   createFrame,
   DelimitedDecoder,
   decodeFrame,
@@ -19,12 +21,15 @@ import {
   encodedSize,
   encodeFrame,
   encodeFrameJson,
+  expandAck,
   formatMessageId,
   IdWindow,
   isMessageId,
   MessageIdGenerator,
   messageIdKey,
+  messageIdOfKey,
   messageIdTime,
+  nextEntryState,
   Outbox,
   ProducerWindow,
   ProtocolError,
@@ -32,6 +37,7 @@ import {
   parseMessageId,
   RoomCursor,
   ServerSession,
+  UsageError,
 } from "../src/index.ts";
 import { codeOf, usageCodeOf } from "./support/errors.ts";
 
@@ -39,6 +45,41 @@ const wrong = (value: unknown) => value as never;
 /** No counts, sizes or times. */
 const numbers = [Number.NaN, -1, "5", null, {}, 5n, true];
 const things = [undefined, null, 5, Number.NaN, "text", {}, [], true, Symbol("x"), 5n, () => undefined];
+
+/** Of either of the two errors that there are. */
+function typedCode(call: () => unknown): string {
+  try {
+    return `nothing but ${call()}`;
+  } catch (error) {
+    if (error instanceof ProtocolError || error instanceof UsageError) return error.code;
+    throw error;
+  }
+}
+
+describe("what is none at all", () => {
+  const calls: readonly [string, (value: never, other: never) => unknown][] = [
+    ["compareMessageIds", (a, b) => compareMessageIds(a, b)],
+    ["messageIdOfKey", (key) => messageIdOfKey(key)],
+    ["expandAck", (run) => expandAck(run)],
+    ["IdWindow", (options) => new IdWindow(options)],
+    ["decodeFrame", (bytes, options) => decodeFrame(bytes, options)],
+    ["parseFrame", (bytes, options) => parseFrame(bytes, options)],
+    ["historyPages", (room, options) => historyPages(room, options)],
+    ["clientRecords", (client, put) => clientRecords(client, wrong("name"), put)],
+    ["writeClientLog", (client, write) => writeClientLog(client, wrong("name"), write)],
+  ];
+  it.each(calls)("%s refuses it by a typed error", (_, call) => {
+    for (const value of things)
+      for (const other of [null, -1, "text", 5n]) expect(typedCode(() => call(wrong(value), wrong(other)))).toMatch(/^[A-Z_]+$/);
+  });
+
+  it("is no state of an entry, and no input to one", () => {
+    for (const value of [...things, "constructor", "__proto__"]) {
+      expect(nextEntryState(wrong(value), "send")).toBeUndefined();
+      expect(nextEntryState("queued", wrong(value))).toBeUndefined();
+    }
+  });
+});
 
 describe("options", () => {
   const base = {

@@ -5,6 +5,7 @@
  */
 
 import type { ClientEvents } from "../session/client-events.ts";
+import { callable, check, text } from "../session/option-rules.ts";
 import type { EventName } from "./checks.ts";
 import type { Client } from "./client.ts";
 
@@ -32,6 +33,8 @@ const written: { readonly [K in EventName]?: (event: ClientEvents[K]) => object 
  * @returns a function that ends it, to be called once the client is closed.
  */
 export function clientRecords(client: Client, name: string, put: (record: ClientRecord) => void): () => void {
+  check(text, "name", name);
+  check(callable, "put", put);
   put({ client: name, event: "start" });
   const ends = (Object.keys(written) as EventName[]).map((event) => {
     const members = written[event] as (told: unknown) => object;
@@ -54,6 +57,7 @@ export function clientRecords(client: Client, name: string, put: (record: Client
  * ```
  */
 export function writeClientLog(client: Client, name: string, write: (line: string) => void): () => void {
+  check(callable, "write", write);
   // The line before may have been cut off by the end of its process.
   write("\n");
   return clientRecords(client, name, (record) => write(`${JSON.stringify({ ...record, atMs: Date.now() })}\n`));

@@ -7,6 +7,7 @@
 
 import { ProtocolError } from "../errors.ts";
 import type { HistoryPage } from "../session/client-events.ts";
+import { check, doing, isObject, must } from "../session/option-rules.ts";
 import type { HistoryOptions, Room } from "./room.ts";
 import type { WaitOptions } from "./waiting.ts";
 
@@ -21,9 +22,12 @@ export type PagesOptions = Pick<HistoryOptions, "before" | "limit"> & WaitOption
  * ```ts
  * for await (const { messages } of historyPages(room, { limit: 50 })) if (!prepend(messages)) break;
  * ```
- * @throws as {@link Room.history}, from the loop; ProtocolError EPOCH_CHANGED.
+ * @throws UsageError OPTION_INVALID for what is no room, or no object, at once; as {@link Room.history}, from the loop; ProtocolError EPOCH_CHANGED.
  */
 export function historyPages(room: Pick<Room, "history">, options: PagesOptions = {}): AsyncIterableIterator<HistoryPage> {
+  check(doing("history"), "room", room);
+  // What is in them is looked at with each page.
+  check(must("an object", isObject), "options", options);
   return new Pages(room, options);
 }
 

@@ -246,9 +246,12 @@ export interface AckRunView {
  *
  * @throws ProtocolError FIELD_INVALID (remote) where the lists differ in length, a void has a time, or a seq, offset or time
  * is above 2^53−1 (ACK-5). Nothing of such an ack holds.
+ * @throws UsageError OPTION_INVALID for what is no run at all.
  */
 export function expandAck(run: AckRunView): AckedSeq[] {
-  const { firstSeq, offsetDeltas, timeDeltas } = run;
+  const { firstSeq, offsetDeltas, timeDeltas } = Object(run) as AckRunView;
+  if (typeof firstSeq !== "number" || !Array.isArray(offsetDeltas) || !Array.isArray(timeDeltas))
+    throw new UsageError("OPTION_INVALID", "run: must have firstSeq, offsetDeltas and timeDeltas");
   if (offsetDeltas.length !== timeDeltas.length) throw invalid("ack.time_deltas", "as many times as offsets are needed");
   if (firstSeq > maxSafeInteger - offsetDeltas.length + 1) throw invalid("ack.first_seq", "the run goes beyond the last seq");
   const acked: AckedSeq[] = [];

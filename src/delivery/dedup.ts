@@ -212,8 +212,8 @@ export class IdWindow<R> {
 
   /** @throws UsageError OPTION_INVALID */
   constructor(options: IdWindowOptions) {
-    this.#maxIds = requirePositive(options.maxIds, "maxIds");
-    this.#maxAgeMs = requirePositive(options.maxAgeMs, "maxAgeMs");
+    this.#maxIds = requirePositive(options?.maxIds, "maxIds");
+    this.#maxAgeMs = requirePositive(options?.maxAgeMs, "maxAgeMs");
   }
 
   /** How many ids are held: at most `maxIds`. */

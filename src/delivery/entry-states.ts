@@ -32,8 +32,8 @@ export function isEnd(state: EntryState): state is EntryEnd {
   return Object.keys(entryTable[state]).length === 0;
 }
 
-/** The next state; `undefined` where the input is not legal in this one. */
+/** The next state; `undefined` where the input is not legal in this one, or where there is no such state or input. */
 export function nextEntryState(state: EntryState, input: EntryInput): EntryState | undefined {
-  const row: Readonly<Partial<Record<EntryInput, EntryState>>> = entryTable[state];
-  return row[input];
+  const row: Readonly<Partial<Record<EntryInput, EntryState>>> | undefined = entryTable[state];
+  return row !== undefined && Object.hasOwn(row, input) ? row[input] : undefined;
 }

@@ -151,8 +151,12 @@ export function messageIdTime(id: Uint8Array): number {
   return (b0 * 256 + b1) * 2 ** 32 + (((b2 << 24) | (b3 << 16) | (b4 << 8) | b5) >>> 0);
 }
 
-/** Negative where `a` sorts before `b`, positive where after, 0 where they are equal: byte by byte, as for `Array.sort`. */
+/**
+ * Negative where `a` sorts before `b`, positive where after, 0 where they are equal: byte by byte, as for `Array.sort`.
+ * @throws ProtocolError FIELD_INVALID where one is no bytes.
+ */
 export function compareMessageIds(a: Uint8Array, b: Uint8Array): number {
+  for (const id of [a, b]) if (!(id instanceof Uint8Array)) throw invalid("a message id is bytes");
   for (let i = 0; i < a.length && i < b.length; i++) {
     const difference = (a[i] ?? 0) - (b[i] ?? 0);
     if (difference !== 0) return difference;
@@ -172,8 +176,9 @@ export function messageIdKey(id: Uint8Array): string {
   return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
 }
 
-/** The id that {@link messageIdKey} made this key of. */
+/** The id that {@link messageIdKey} made this key of. @throws ProtocolError FIELD_INVALID unless it has 16 characters. */
 export function messageIdOfKey(key: string): Uint8Array {
+  if (typeof key !== "string" || key.length !== 16) throw invalid("a key of a message id has 16 characters");
   const id = new Uint8Array(16);
   for (let i = 0; i < 16; i++) id[i] = key.charCodeAt(i);
   return id;

@@ -192,6 +192,7 @@ function invalid({ code, field, message }: Violation, origin: "local" | "remote"
 }
 
 function limitsOf(options: CodecOptions): DecodeLimits {
+  if (options === null) throw new UsageError("OPTION_INVALID", "options: must be an object");
   return { frameBytes: limit("frameBytes", options), depth: limit("depth", options), elements: limit("elements", options) };
 }
 
