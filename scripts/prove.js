@@ -15,6 +15,11 @@ import { root } from "./proof/generate.js";
 const parts = [
   { name: "codec", about: "verdicts on damaged input, beside protoc's", run: "npm run --silent proof:codec" },
   { name: "fuzz", about: "ten minutes of damaged input", run: "npm run --silent fuzz:codec -- --seconds 600" },
+  {
+    name: "guided",
+    about: "ten minutes of fuzzing guided by coverage",
+    run: "npm run --silent fuzz:codec:guided -- --seconds 600",
+  },
   { name: "conformance", about: "Protobuf's own conformance suite", run: "npm run --silent conformance:protobuf" },
   { name: "hermes", about: "whether the bundles compile for Hermes", run: "npm run --silent proof:hermes" },
   { name: "sim", about: "2,000 seeds of the simulator", run: "npm run --silent sim -- --seed 1 --count 2000 --no-save" },
