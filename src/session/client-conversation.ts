@@ -76,7 +76,7 @@ export class ClientConversation {
     return this.#book.rooms.get(name);
   }
 
-  /** See {@link ClientPublisher.ended}. */
+  /** Storage holds the ends of these entries, or has never held them: they can be told (PUB-13). */
   ended(entries: readonly OutboxEntry[]): void {
     this.#book.publisher.ended(entries);
   }
