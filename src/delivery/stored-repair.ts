@@ -21,11 +21,25 @@ export interface Suspect {
   readonly isQueued: boolean;
 }
 
-/** By order; of each room as many as can stand so: those with a seq first, by rising seq, then those without. `others`: the rest. */
+/** Of a room, seqs of what was sent are no further from their middle: they were in flight together (PUB-10), and no window is as large. */
+const mostApart = 2 ** 16;
+
+/**
+ * By order; of each room as many as can stand so: those with a seq first, by rising seq, none far from the others, then those without.
+ * `others`: the rest.
+ */
 export function inOrder(entries: readonly StoredEntry[]): { readonly entries: StoredEntry[]; readonly others: StoredEntry[] } {
   const sorted = [...entries].sort((a, b) => a.order - b.order);
-  const kept = new Set([...byRoom(sorted).values()].flatMap(longestRise));
+  const kept = new Set([...byRoom(sorted).values()].map(nearEachOther).flatMap(longestRise));
   return { entries: sorted.filter((entry) => kept.has(entry)), others: sorted.filter((entry) => !kept.has(entry)) };
+}
+
+/** Without those whose seqs are far from the middle one: one such would use all seqs of the room up. */
+function nearEachOther(entries: readonly StoredEntry[]): readonly StoredEntry[] {
+  const seqs = entries.flatMap(({ seq }) => (seq === 0 ? [] : [seq])).sort((a, b) => a - b);
+  const middle = seqs[(seqs.length - 1) >>> 1];
+  if (middle === undefined) return entries;
+  return entries.filter(({ seq }) => seq === 0 || Math.abs(seq - middle) <= mostApart);
 }
 
 /** The longest run of entries, not all of them neighbours, whose seqs rise; what has none counts as the highest, and as equal. */

@@ -161,7 +161,8 @@ export function readStoredState(raw: unknown, mintId: () => Uint8Array): ReadSta
   }
   const ended = [...kept.keys()].filter(({ state }) => isEnd(state));
   const { entries, others } = inOrder([...kept.keys()].filter(({ state }) => !isEnd(state)));
-  for (const entry of others) setAside(kept.get(entry), "seq must rise in its room, and none follow what is queued");
+  for (const entry of others)
+    setAside(kept.get(entry), "seq must rise in its room, near the others, and none follow what is queued");
   const lastOrder = [...orders, ...suspects.map(({ order }) => order)].reduce((most, order) => Math.max(most, order), 0);
 
   const aside = corrupt.map(({ record }) => record);

@@ -133,6 +133,21 @@ describe.each(reaches)("a damaged outbox, where %s of what was sent had reached 
     }
   });
 
+  it.each([2 ** 53 - 2, 2 ** 53 - 3, 100_000])(
+    "sets a record aside whose seq is far from the others', and uses no seqs up: %i",
+    async (seq) => {
+      for (let damaged = 0; damaged < sentCount; damaged++) {
+        const world = new World();
+        const state = await leftBehind(world, reach);
+        const entries = state.entries.map((entry, i) => (i === damaged ? { ...entry, seq } : entry));
+        const { said, errors } = await next(world, { ...state, entries });
+        expect(errors).toEqual([{ code: "OUTBOX_CORRUPT", record: entries[damaged] }]);
+        const isThere = damaged < { all: sentCount, some: 1, none: 0 }[reach];
+        expect(said).toEqual([...texts.filter((_, i) => i !== damaged || isThere), "new"]);
+      }
+    },
+  );
+
   it.each([["damaged"], [undefined], [{ session: id16(1), attempt: 2 ** 60 }]])(
     "begins a new session where that is %j; what was sent in the old one is in doubt, and told (SES-7)",
     async (session) => {
