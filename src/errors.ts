@@ -184,7 +184,9 @@ export type UsageErrorCode =
   | "ABORTED"
   | "STREAM_OVERFLOW"
   | "COUNTER_EXHAUSTED"
-  | "LOG_INVALID";
+  | "LOG_INVALID"
+  | "STORE_LOCKED"
+  | "STORE_UNUSABLE";
 
 /** Misuse by the caller, or a bound of its own making. Compare `code`, never `message`. */
 export class UsageError extends Error {

@@ -6,22 +6,33 @@
  */
 
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { UsageError } from "../errors.ts";
+import { UsageError, type UsageErrorCode } from "../errors.ts";
+
+/** The error that says which process holds it. */
+type Locked = (pid: number) => UsageError;
 
 /** Files that this process holds, or is about to. */
 const held = new Set<string>();
+
+/** What the lock protects, and the code of the error where another holds it. */
+export interface Protected {
+  readonly what: string;
+  readonly code: UsageErrorCode;
+}
 
 /**
  * Takes the lock.
  * @param path - of the lock file; what it protects is beside it.
  * @returns what gives it back.
- * @throws UsageError OUTBOX_LOCKED where another holds it; what the file system says.
+ * @throws UsageError with the code where another holds it; what the file system says.
  */
-export async function lockFile(path: string): Promise<() => Promise<void>> {
-  if (held.has(path)) throw locked(path, process.pid);
+export async function lockFile(path: string, protects: Protected): Promise<() => Promise<void>> {
+  const locked = (pid: number): UsageError =>
+    new UsageError(protects.code, `process ${pid} holds the ${protects.what}; its lock is ${path}`);
+  if (held.has(path)) throw locked(process.pid);
   held.add(path);
   try {
-    await take(path);
+    await take(path, locked);
   } catch (error) {
     held.delete(path);
     throw error;
@@ -32,22 +43,22 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
   };
 }
 
-async function take(path: string): Promise<void> {
+async function take(path: string, locked: Locked): Promise<void> {
   const own = `${path}.${process.pid}`;
   await writeFile(own, `${process.pid}\n`);
   try {
     // A link fails where the name is taken, and has the pid in it from its first moment.
-    while (!(await tried(() => link(own, path), "EEXIST"))) await takeAway(path);
+    while (!(await tried(() => link(own, path), "EEXIST"))) await takeAway(path, locked);
   } finally {
     await rm(own, { force: true });
   }
 }
 
 /** Takes the lock of a process that has ended out of the way. */
-async function takeAway(path: string): Promise<void> {
+async function takeAway(path: string, locked: Locked): Promise<void> {
   const old = await ownerOf(path);
   if (old === undefined) return;
-  if (isAlive(old)) throw locked(path, old);
+  if (isAlive(old)) throw locked(old);
   const aside = `${path}.${process.pid}.old`;
   if (!(await tried(() => rename(path, aside), "ENOENT"))) return;
   const taken = await ownerOf(aside);
@@ -88,8 +99,4 @@ async function tried(act: () => Promise<void>, code: string): Promise<boolean> {
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
-}
-
-function locked(path: string, pid: number): UsageError {
-  return new UsageError("OUTBOX_LOCKED", `process ${pid} holds the outbox; its lock is ${path}`);
 }

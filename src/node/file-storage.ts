@@ -67,7 +67,7 @@ export class FileStorage implements OutboxStorage {
    * OUTBOX_CORRUPT where the file is none of an outbox; with what the file system says.
    */
   async load(): Promise<StoredState> {
-    this.#unlock ??= await lockFile(`${this.#path}.lock`);
+    this.#unlock ??= await lockFile(`${this.#path}.lock`, { what: "outbox", code: "OUTBOX_LOCKED" });
     await this.#file?.close();
     this.#file = await open(this.#path, "a+");
     const { live, size, ends } = parse(await readFile(this.#path), this.#path);

@@ -1,5 +1,6 @@
 /** For Node: a relay on an HTTP server, and Node's clock and randomness. */
 
+export { DiskBroker, type DiskBrokerOptions } from "./disk-broker.ts";
 export { FileStorage, type FileStorageOptions } from "./file-storage.ts";
 export { nodeClock, nodeRandom } from "./host.ts";
 export { type AttachedRelay, type AttachOptions, attachRelay } from "./ws-server.ts";

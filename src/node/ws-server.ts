@@ -7,7 +7,7 @@ import { Relay } from "../relay/relay.ts";
 import { jsonCodec } from "../session/json-codec.ts";
 import { check, checkedBy, doing, must, type Rules, whole } from "../session/option-rules.ts";
 import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
-import { loadWs } from "./load-ws.ts";
+import { loadWs } from "./optional.ts";
 import { isOrigin } from "./origin.ts";
 import { Rounds } from "./rounds.ts";
 import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";

@@ -11,6 +11,7 @@ import type {
   BrokerLink,
   BrokerSink,
   LogSlice,
+  MaybePromise,
   ProducerState,
   PublishRequest,
   ReadQuery,
@@ -19,6 +20,7 @@ import type {
   Stored,
   Watermarks,
 } from "./broker.ts";
+import { isLater } from "./later.ts";
 import { type MemoryBrokerOptions, type MemoryReader, MemoryStore } from "./memory-store.ts";
 import { checkText } from "./rules.ts";
 
@@ -48,7 +50,8 @@ export class MemoryBroker implements Broker {
   }
 }
 
-class MemoryLink implements BrokerLink, MemoryReader {
+/** A relay's access to a {@link MemoryStore}. */
+export class MemoryLink implements BrokerLink, MemoryReader {
   readonly relayId: string;
   readonly sink: BrokerSink;
   readonly #store: MemoryStore;
@@ -71,13 +74,18 @@ class MemoryLink implements BrokerLink, MemoryReader {
     return this.#topics.has(topic);
   }
 
-  open(room: string, user: string): RoomLog {
+  open(room: string, user: string): MaybePromise<RoomLog> {
     // What opens now is never closed again.
     if (this.#state === "detached") throw new ProtocolError("UNAVAILABLE", "the relay has ended");
     if (this.#rooms.has(room)) return this.#store.opened(room);
     const log = this.#store.open(room, user);
     this.#rooms.add(room);
-    return log;
+    if (!isLater(log)) return log;
+    return log.catch((error: unknown) => {
+      // What could not be opened is not open.
+      this.close(room);
+      throw error;
+    });
   }
 
   close(room: string): void {
@@ -88,15 +96,15 @@ class MemoryLink implements BrokerLink, MemoryReader {
     this.#store.publish(request, this);
   }
 
-  append(room: string, entry: BackendEntry): Stored {
+  append(room: string, entry: BackendEntry): MaybePromise<Stored> {
     return this.#store.append(room, entry);
   }
 
-  producer(room: string, producer: string): ProducerState {
+  producer(room: string, producer: string): MaybePromise<ProducerState> {
     return this.#store.producer(room, producer);
   }
 
-  read(room: string, query: ReadQuery): LogSlice {
+  read(room: string, query: ReadQuery): MaybePromise<LogSlice> {
     return this.#store.read(room, query);
   }
 
@@ -104,7 +112,7 @@ class MemoryLink implements BrokerLink, MemoryReader {
     this.#store.receipt(room, user, marks);
   }
 
-  receipts(room: string, limit: number): ReadonlyMap<string, Watermarks> {
+  receipts(room: string, limit: number): MaybePromise<ReadonlyMap<string, Watermarks>> {
     return this.#store.receipts(room, limit);
   }
 

@@ -54,6 +54,11 @@ export class MemoryEntries {
     return undefined;
   }
 
+  /** Where a log that was kept goes on; nothing is in it yet. */
+  startAt(first: number): void {
+    this.#first = first;
+  }
+
   /** @param chat - its offset is the one after {@link last}. */
   push(chat: Chat, storedAtMs: number): void {
     const bytes = sizeOf(chat);
@@ -83,9 +88,10 @@ export class MemoryEntries {
 
   /**
    * LOG-7, LOG-10: what the target's sender stored under its id, and the edits of it, become tombstones. Entries that were read before are
-   * not changed.
+   * not changed. @returns the tombstones.
    */
-  redact(target: Chat): void {
+  redact(target: Chat): readonly Chat[] {
+    const tombstones: Chat[] = [];
     for (const offsets of [this.#byId, this.#edits]) {
       for (const offset of offsets.get(messageIdKey(target.id)) ?? []) {
         const kept = this.at(offset);
@@ -95,8 +101,10 @@ export class MemoryEntries {
         kept.chat = { ...rest, kind: ChatKind.TOMBSTONE };
         kept.bytes = sizeOf(kept.chat);
         this.#bytes += kept.bytes;
+        tombstones.push(kept.chat);
       }
     }
+    return tombstones;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * One room's log in memory. Law: a publish is decided, stored and remembered in one step (PUB-7); offsets are contiguous from 1 (LOG-2),
- * times never fall (LOG-4), and only the oldest entries go (LOG-5).
+ * times never fall (LOG-4), and only the oldest entries go (LOG-5). Each change is told to the journal, where there is one, within that step.
  */
 
 import { ProducerWindow } from "../delivery/dedup.ts";
@@ -19,6 +19,7 @@ import type {
   Watermarks,
 } from "./broker.ts";
 import { MemoryEntries } from "./memory-entries.ts";
+import type { LogJournal, SavedLog, SettledResult } from "./shelf.ts";
 import { UserQuota } from "./user-quota.ts";
 
 /** How much of a log is kept. */
@@ -43,11 +44,9 @@ export interface LogBounds extends Retention {
   readonly maxReceipts: number;
 }
 
-/** What is remembered of a publish whose seq is used up. */
-type Result = Extract<PublishOutcome, { type: "stored" | "voided" | "rejected" }>;
-
 interface Producer {
-  readonly window: ProducerWindow<Result>;
+  /** Of one that was kept, when it is needed. */
+  readonly window: () => ProducerWindow<SettledResult>;
   readonly user: string;
   /** By a clock that does not step, as all ages here are. */
   usedAtMs: number;
@@ -70,12 +69,17 @@ export class MemoryLog {
   readonly #sessions: UserQuota;
   /** In the order in which they moved. */
   readonly #receipts = new Map<string, Watermarks>();
+  readonly #journal: LogJournal | undefined;
 
-  constructor(epoch: number, bounds: LogBounds, clock: Clock) {
+  /** @param saved - how it was kept: of the same epoch. */
+  constructor(epoch: number, bounds: LogBounds, clock: Clock, journal?: LogJournal, saved?: SavedLog) {
     this.epoch = epoch;
     this.#bounds = bounds;
     this.#clock = clock;
     this.#sessions = new UserQuota(bounds.maxProducersPerUser);
+    if (saved !== undefined) this.#restore(saved);
+    // What is restored is no change.
+    this.#journal = journal;
   }
 
   /** Whether nothing was ever stored in it, and no producer is remembered: then there are no watermarks either (RCP-3). */
@@ -92,13 +96,14 @@ export class MemoryLog {
 
   nextSeq(producer: string): number {
     this.#forgetProducers();
-    return this.#producers.get(producer)?.window.nextSeq ?? 1;
+    return this.#producers.get(producer)?.window().nextSeq ?? 1;
   }
 
   /** PUB-7. */
   publish(request: PublishRequest): Decided {
     const window = this.#window(request.producer);
     const { seq, id } = request;
+    const expected = window.nextSeq;
     let decision: ReturnType<typeof window.decide>;
     try {
       decision = window.decide(seq, id);
@@ -109,6 +114,8 @@ export class MemoryLog {
     }
     switch (decision.type) {
       case "duplicate":
+        if (window.nextSeq !== expected) this.#journal?.settled(request.producer, expected, id, decision.result);
+        this.#used(request, window);
         return { outcome: decision.result, entry: undefined };
       case "conflict":
         return { outcome: { type: "conflict", nextSeq: window.nextSeq }, entry: undefined };
@@ -121,6 +128,8 @@ export class MemoryLog {
         if (refused !== undefined) return { outcome: unavailable(refused), entry: undefined };
         const decided = this.#decide(request);
         window.record(seq, id, decided.outcome);
+        this.#journal?.settled(request.producer, seq, id, decided.outcome);
+        this.#used(request, window);
         return decided;
       }
     }
@@ -167,7 +176,12 @@ export class MemoryLog {
     if (read === before.read && delivered === before.delivered) return undefined;
     this.#receipts.delete(user);
     this.#receipts.set(user, { delivered, read });
-    forgetOldest(this.#receipts, this.#bounds.maxReceipts);
+    this.#journal?.receipt(user, { delivered, read });
+    for (const oldest of this.#receipts.keys()) {
+      if (this.#receipts.size <= this.#bounds.maxReceipts) break;
+      this.#receipts.delete(oldest);
+      this.#journal?.receipt(oldest, undefined);
+    }
     return { delivered, read };
   }
 
@@ -175,7 +189,7 @@ export class MemoryLog {
     return new Map([...this.#receipts].slice(-limit));
   }
 
-  #decide(request: PublishRequest): { readonly outcome: Result; readonly entry: Chat | undefined } {
+  #decide(request: PublishRequest): { readonly outcome: SettledResult; readonly entry: Chat | undefined } {
     // Under another session, that of a copied outbox or of the one that came after it; or by a producer that is forgotten (PUB-7).
     const known = this.#entries.find(request.id, request.sender);
     if (known !== undefined) return { outcome: { type: "stored", ...placeOf(known) }, entry: undefined };
@@ -215,8 +229,9 @@ export class MemoryLog {
       ...(profile !== undefined && { profile }),
     }).body;
     const aim = kind === ChatKind.REDACTION ? this.#entries.find(target) : undefined;
-    if (aim !== undefined) this.#entries.redact(aim);
+    if (aim !== undefined) for (const tombstone of this.#entries.redact(aim)) this.#journal?.entry(tombstone);
     this.#entries.push(chat, this.#clock.now());
+    this.#journal?.entry(chat);
     this.#trim();
     return { stored: { offset, timeMs: this.#timeMs }, chat };
   }
@@ -225,30 +240,57 @@ export class MemoryLog {
     const { maxEntries, maxBytes, maxAgeMs } = this.#bounds;
     const now = this.#clock.now();
     const entries = this.#entries;
-    for (let oldest = entries.at(entries.first); oldest !== undefined; oldest = entries.at(entries.first)) {
+    const before = entries.first;
+    for (let oldest = entries.at(before); oldest !== undefined; oldest = entries.at(entries.first)) {
       const tooMuch = entries.count > maxEntries || (entries.bytes > maxBytes && entries.count > 1);
-      if (!tooMuch && oldest.storedAtMs + maxAgeMs > now) return;
+      if (!tooMuch && oldest.storedAtMs + maxAgeMs > now) break;
       entries.drop();
     }
+    if (entries.first !== before) this.#journal?.trimmed(entries.first);
+  }
+
+  #used({ producer, sender }: PublishRequest, window: ProducerWindow<SettledResult>): void {
+    if (this.#producers.has(producer)) this.#journal?.used(producer, sender, window.nextSeq);
+  }
+
+  /** Ages go on from how old it is by the wall's clock. */
+  #restore(saved: SavedLog): void {
+    const atMs = (wallMs: number): number => this.#clock.now() - Math.max(0, this.#clock.wall() - wallMs);
+    this.#timeMs = saved.timeMs;
+    this.#entries.startAt(saved.first);
+    for (const chat of saved.entries) this.#entries.push(chat, atMs(Number(chat.timeMs)));
+    for (const { name, user, usedAtMs, window } of saved.producers) {
+      this.#sessions.add(user);
+      let restored: ProducerWindow<SettledResult> | undefined;
+      this.#producers.set(name, {
+        window: () => {
+          restored ??= ProducerWindow.restore(window());
+          return restored;
+        },
+        user,
+        usedAtMs: atMs(usedAtMs),
+      });
+    }
+    for (const [user, marks] of saved.receipts) this.#receipts.set(user, marks);
   }
 
   /** What is known of a producer, which is in use now; of one that is not remembered, nothing. */
-  #window(name: string): ProducerWindow<Result> {
+  #window(name: string): ProducerWindow<SettledResult> {
     this.#forgetProducers();
     const producer = this.#producers.get(name);
     if (producer === undefined) return new ProducerWindow();
     producer.usedAtMs = this.#clock.now();
     this.#producers.delete(name);
     this.#producers.set(name, producer);
-    return producer.window;
+    return producer.window();
   }
 
   /** A producer is remembered from the first seq that it uses up. @returns why it cannot be. */
-  #remember({ producer, sender }: PublishRequest, window: ProducerWindow<Result>): string | undefined {
+  #remember({ producer, sender }: PublishRequest, window: ProducerWindow<SettledResult>): string | undefined {
     if (this.#producers.has(producer)) return undefined;
     if (this.#producers.size >= this.#bounds.maxProducers) return "the room has too many sessions";
     if (!this.#sessions.take(sender)) return "this user has too many sessions in the room";
-    this.#producers.set(producer, { window, user: sender, usedAtMs: this.#clock.now() });
+    this.#producers.set(producer, { window: () => window, user: sender, usedAtMs: this.#clock.now() });
     return undefined;
   }
 
@@ -257,6 +299,7 @@ export class MemoryLog {
     for (const [name, { usedAtMs, user }] of this.#producers) {
       if (usedAtMs + this.#bounds.dedupWindowMs > now) return;
       this.#producers.delete(name);
+      this.#journal?.forgotten(name);
       this.#sessions.give(user);
     }
   }
@@ -268,12 +311,4 @@ function placeOf({ offset, timeMs }: Chat): Stored {
 
 function unavailable(message: string): PublishOutcome {
   return { type: "retry", error: new ProtocolError("UNAVAILABLE", message) };
-}
-
-/** Keeps a map, whose keys are in the order of their last use, within a bound. */
-function forgetOldest<K>(map: Map<K, unknown>, bound: number): void {
-  for (const oldest of map.keys()) {
-    if (map.size <= bound) return;
-    map.delete(oldest);
-  }
 }

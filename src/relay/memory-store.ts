@@ -1,8 +1,10 @@
-/** The state of a broker in memory, and the order in which its relays are told of it. */
+/**
+ * The state of a broker, in memory, and the order in which its relays are told of it. With a shelf the logs are kept there too, and what tells
+ * of a change is told once the change is kept; if it cannot be kept it is undone: the log is what was kept of it last.
+ */
 
 import { ProtocolError } from "../errors.ts";
 import { type Clock, type Random, randomEpoch } from "../session/host.ts";
-import { Fifo } from "../session/server-queues.ts";
 import { Durability } from "../wire/codec.ts";
 import { defaultRelayLimits } from "../wire/limits.ts";
 import {
@@ -10,6 +12,7 @@ import {
   type BackendEntry,
   type BrokerSink,
   type LogSlice,
+  type MaybePromise,
   type ProducerState,
   type PublishRequest,
   type ReadQuery,
@@ -21,6 +24,8 @@ import {
 import { type Decided, type LogBounds, MemoryLog, type Retention } from "./memory-log.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
 import { checkedMemoryOptions } from "./rules.ts";
+import type { Shelf } from "./shelf.ts";
+import { type Listener, notKept, Tellings } from "./tellings.ts";
 import { UserQuota } from "./user-quota.ts";
 
 /** What a {@link MemoryBroker} is made with. Its memory is bounded by these, and by what is remembered of users in a room. */
@@ -61,7 +66,9 @@ const notOpen: Decided = {
 
 /** A room that exists. */
 interface Held {
-  log: MemoryLog;
+  epoch: number;
+  /** Undefined: it is on the shelf alone. */
+  log: MemoryLog | undefined;
   /** Relays that have it open. */
   readers: number;
   /** User id; empty: the service. */
@@ -69,17 +76,9 @@ interface Held {
 }
 
 /** A relay, as the store sees it. */
-export interface MemoryReader {
-  readonly sink: BrokerSink;
+export interface MemoryReader extends Listener {
   reads(room: string): boolean;
   follows(topic: string): boolean;
-}
-
-/** One call of a sink. */
-interface Told {
-  readonly to: MemoryReader;
-  readonly call: keyof BrokerSink;
-  readonly args: readonly unknown[];
 }
 
 export class MemoryStore {
@@ -93,12 +92,17 @@ export class MemoryStore {
   readonly #registry: MemoryRegistry;
   /** The live claims of sessions: attempts by user and session. */
   readonly #claims = new Map<string, number>();
-  /** What is to be told: one after the other, so that all relays see one order. */
-  readonly #told = new Fifo<Told>();
-  #telling: "idle" | "busy" = "idle";
+  readonly #tellings: Tellings;
+  readonly #shelf: Shelf | undefined;
+  readonly #onFault: (error: unknown) => void;
+  /** Rooms that nobody has open, and whose logs stay in memory until they are kept. */
+  readonly #closed = new Set<string>();
 
-  /** @throws UsageError OPTION_INVALID, with the name of the option. */
-  constructor(given: MemoryBrokerOptions) {
+  /**
+   * @param onFault - called with what a commit of the shelf rejected with.
+   * @throws UsageError OPTION_INVALID, with the name of the option.
+   */
+  constructor(given: MemoryBrokerOptions, shelf?: Shelf, onFault: (error: unknown) => void = () => undefined) {
     const options = checkedMemoryOptions(given);
     const { retention = {}, dedupWindowS = defaultRelayLimits.dedupWindowS, maxRooms = 100_000 } = options;
     const { maxRoomsPerUser = 1000, maxSessionsPerUser = 1000 } = options;
@@ -115,6 +119,19 @@ export class MemoryStore {
       maxProducersPerUser: maxSessionsPerUser,
       maxReceipts: maxUsers,
     };
+    this.#tellings = new Tellings(shelf, (listener) => this.#readers.has(listener as MemoryReader), {
+      kept: () => this.#letGoClosed(),
+      undone: (rooms, error) => {
+        this.#undo(rooms);
+        onFault(error);
+      },
+    });
+    this.#shelf = shelf;
+    this.#onFault = onFault;
+    for (const { room, maker } of shelf?.rooms() ?? []) {
+      this.#rooms.set(room, { epoch: 0, log: undefined, readers: 0, maker });
+      this.#makers.add(maker);
+    }
     this.#registry = new MemoryRegistry(options.clock, (topic, key, value) => {
       this.#toFollowers(topic, "changed", topic, key, value);
     });
@@ -128,21 +145,26 @@ export class MemoryStore {
   reset(room: string): void {
     const held = this.#rooms.get(room);
     if (held === undefined) return;
-    held.log = this.#newLog();
+    this.#shelf?.drop(room);
+    held.epoch = randomEpoch(this.#random);
+    const journal = this.#shelf?.journal(room, held.epoch, held.maker);
+    held.log = new MemoryLog(held.epoch, this.#bounds, this.#clock, journal);
     this.#toReaders(room, "epochChanged", room, this.#stateOf(held.log));
-    this.#dropBlank(room, held);
+    this.#letGo(room, held);
   }
 
   /** One more relay has the room open. @param maker - who has made it, if nobody else has. */
-  open(room: string, maker: string): RoomLog {
+  open(room: string, maker: string): MaybePromise<RoomLog> {
     const held = this.#rooms.get(room) ?? this.#make(room, maker);
+    // What cannot be read is not open.
+    this.#logOf(room, held);
     held.readers++;
-    return this.#stateOf(held.log);
+    return this.opened(room);
   }
 
   /** The log of a room that the caller has open. */
-  opened(room: string): RoomLog {
-    return this.#stateOf(this.#require(room));
+  opened(room: string): MaybePromise<RoomLog> {
+    return this.#answer(room, (log) => this.#stateOf(log));
   }
 
   /** Undoes one {@link open}. */
@@ -150,44 +172,49 @@ export class MemoryStore {
     const held = this.#rooms.get(room);
     if (held === undefined) return;
     held.readers--;
-    this.#dropBlank(room, held);
+    this.#letGo(room, held);
+    this.#tellings.tell();
   }
 
   publish(request: PublishRequest, from: MemoryReader): void {
-    const log = this.#rooms.get(request.room)?.log;
+    const held = this.#rooms.get(request.room);
+    const log = held === undefined || held.readers === 0 ? undefined : this.#loaded(request.room, held);
     const { outcome, entry } = log === undefined ? notOpen : log.publish(request);
-    this.#told.push({ to: from, call: "settled", args: [request, outcome] });
+    this.#tellings.push(from, "settled", [request, outcome]);
     if (log !== undefined && entry !== undefined) this.#appended(request.room, log, entry);
-    this.#tell();
+    this.#tellings.tell();
   }
 
-  append(room: string, given: BackendEntry): Stored {
+  append(room: string, given: BackendEntry): MaybePromise<Stored> {
     const held = this.#rooms.get(room) ?? this.#make(room, "");
     try {
-      const { stored, entry } = held.log.append(given);
-      if (entry !== undefined) this.#appended(room, held.log, entry);
-      return stored;
+      const log = this.#logOf(room, held);
+      const { stored, entry } = log.append(given);
+      if (entry !== undefined) this.#appended(room, log, entry);
+      return this.#tellings.answer(room, stored, () => {
+        throw notKept();
+      });
     } finally {
-      this.#dropBlank(room, held);
+      this.#letGo(room, held);
     }
   }
 
-  producer(room: string, producer: string): ProducerState {
-    const log = this.#require(room);
-    return { ...log.state(), nextSeq: log.nextSeq(producer) };
+  producer(room: string, producer: string): MaybePromise<ProducerState> {
+    return this.#answer(room, (log) => ({ ...log.state(), nextSeq: log.nextSeq(producer) }));
   }
 
-  read(room: string, query: ReadQuery): LogSlice {
-    return this.#require(room).read(query);
+  read(room: string, query: ReadQuery): MaybePromise<LogSlice> {
+    return this.#answer(room, (log) => log.read(query));
   }
 
   receipt(room: string, user: string, marks: Watermarks): void {
-    const moved = this.#rooms.get(room)?.log.receipt(user, marks);
+    const held = this.#rooms.get(room);
+    const moved = held === undefined ? undefined : this.#loaded(room, held)?.receipt(user, marks);
     if (moved !== undefined) this.#toReaders(room, "receipt", room, user, moved);
   }
 
-  receipts(room: string, limit: number): ReadonlyMap<string, Watermarks> {
-    return this.#require(room).receipts(limit);
+  receipts(room: string, limit: number): MaybePromise<ReadonlyMap<string, Watermarks>> {
+    return this.#answer(room, (log) => log.receipts(limit));
   }
 
   get registry(): MemoryRegistry {
@@ -217,64 +244,128 @@ export class MemoryStore {
     this.#registry.removeAll(reader);
   }
 
+  /** Resolves when what has changed by now is kept, or could not be. */
+  settled(): Promise<void> {
+    return this.#tellings.settled();
+  }
+
   #appended(room: string, log: MemoryLog, entry: Parameters<BrokerSink["appended"]>[1]): void {
     const { firstRetained } = log.state();
     this.#toReaders(room, "appended", room, entry, firstRetained);
   }
 
   #toReaders<K extends keyof BrokerSink>(room: string, call: K, ...args: Parameters<BrokerSink[K]>): void {
-    for (const to of this.#readers) if (to.reads(room)) this.#told.push({ to, call, args });
-    this.#tell();
+    for (const to of this.#readers) if (to.reads(room)) this.#tellings.push(to, call, args);
+    this.#tellings.tell();
   }
 
   #toFollowers<K extends keyof BrokerSink>(topic: string, call: K, ...args: Parameters<BrokerSink[K]>): void {
-    for (const to of this.#readers) if (to.follows(topic)) this.#told.push({ to, call, args });
-    this.#tell();
+    for (const to of this.#readers) if (to.follows(topic)) this.#tellings.push(to, call, args);
+    this.#tellings.tell();
   }
 
-  /** One after the other, what comes of it last: all relays see one order. */
-  #tell(): void {
-    if (this.#telling === "busy") return;
-    this.#telling = "busy";
-    try {
-      for (let next = this.#told.shift(); next !== undefined; next = this.#told.shift()) {
-        const { sink } = next.to;
-        if (this.#readers.has(next.to)) (sink[next.call] as (...args: readonly unknown[]) => void).apply(sink, [...next.args]);
-      }
-    } finally {
-      this.#telling = "idle";
+  /** What a log says, once it is kept; where it could not be, what the log says then. */
+  #answer<T>(room: string, ask: (log: MemoryLog) => T): MaybePromise<T> {
+    const again = (): T => ask(this.#require(room));
+    return this.#tellings.answer(room, again(), again);
+  }
+
+  /** What could not be kept has not happened. */
+  #undo(rooms: Iterable<string>): void {
+    for (const room of rooms) {
+      const held = this.#rooms.get(room);
+      if (held === undefined) continue;
+      held.log = undefined;
+      if (held.readers === 0 && this.#shelf?.has(room) !== true) this.#remove(room, held);
     }
+  }
+
+  /** Brings the logs of some rooms that nobody has open to what their retention leaves of them. @returns whether there are more. */
+  sweep(rooms: Iterator<string>, count: number): boolean {
+    for (let i = 0; i < count; i++) {
+      const next = rooms.next();
+      if (next.done === true) return false;
+      const held = this.#rooms.get(next.value);
+      if (held === undefined || held.readers > 0) continue;
+      this.#loaded(next.value, held)?.state();
+      this.#letGo(next.value, held);
+    }
+    this.#tellings.tell();
+    return true;
+  }
+
+  /** All rooms that there are. */
+  roomNames(): Iterator<string> {
+    return this.#rooms.keys();
   }
 
   #make(room: string, maker: string): Held {
     if (this.#rooms.size >= this.#maxRooms) throw new ProtocolError("UNAVAILABLE", "there are too many rooms");
     if (!this.#makers.take(maker)) throw new ProtocolError("UNAVAILABLE", "this user has made too many rooms");
-    const held: Held = { log: this.#newLog(), readers: 0, maker };
+    const held: Held = { epoch: randomEpoch(this.#random), log: undefined, readers: 0, maker };
     this.#rooms.set(room, held);
     return held;
   }
 
-  #newLog(): MemoryLog {
-    return new MemoryLog(randomEpoch(this.#random), this.#bounds, this.#clock);
-  }
-
-  /**
-   * A log in which nothing was ever stored goes once nobody has it open: another epoch loses nothing then (LOG-3). One that had entries
-   * stays, also where none is left: in another epoch a client would send again what it has to take for doubtful (PUB-8, e).
-   */
-  #dropBlank(room: string, held: Held): void {
-    if (held.readers > 0 || this.#rooms.get(room) !== held || !held.log.isBlank()) return;
+  #remove(room: string, held: Held): void {
     this.#rooms.delete(room);
     this.#makers.give(held.maker);
   }
 
+  /** @throws what the shelf throws where it cannot be read. */
+  #logOf(room: string, held: Held): MemoryLog {
+    if (held.log !== undefined) return held.log;
+    const saved = this.#shelf?.load(room);
+    held.epoch = saved?.epoch ?? held.epoch;
+    const journal = this.#shelf?.journal(room, held.epoch, held.maker);
+    held.log = new MemoryLog(held.epoch, this.#bounds, this.#clock, journal, saved);
+    return held.log;
+  }
+
+  /** As {@link #logOf}, where nobody could be told that it cannot be read. */
+  #loaded(room: string, held: Held): MemoryLog | undefined {
+    try {
+      return this.#logOf(room, held);
+    } catch (error) {
+      this.#onFault(error);
+      return undefined;
+    }
+  }
+
+  /**
+   * A log in which nothing was ever stored goes once nobody has it open: another epoch loses nothing then (LOG-3). One that had entries
+   * stays, also where none is left: in another epoch a client would send again what it has to take for doubtful (PUB-8, e); what is on the
+   * shelf need not be in memory.
+   */
+  #letGo(room: string, held: Held): void {
+    const { log } = held;
+    if (held.readers > 0 || this.#rooms.get(room) !== held || log === undefined) return;
+    if (log.isBlank()) {
+      this.#remove(room, held);
+      this.#shelf?.drop(room);
+    } else if (this.#shelf?.isChanged(room) === true) {
+      this.#closed.add(room);
+    } else if (this.#shelf !== undefined) {
+      held.log = undefined;
+    }
+  }
+
+  #letGoClosed(): void {
+    const closed = [...this.#closed];
+    this.#closed.clear();
+    for (const room of closed) {
+      const held = this.#rooms.get(room);
+      if (held !== undefined) this.#letGo(room, held);
+    }
+  }
+
   #stateOf(log: MemoryLog): RoomLog {
-    return { ...log.state(), durability: Durability.MEMORY };
+    return { ...log.state(), durability: this.#shelf?.durability ?? Durability.MEMORY };
   }
 
   #require(room: string): MemoryLog {
     const held = this.#rooms.get(room);
     if (held === undefined) throw new ProtocolError("UNAVAILABLE", "the room is not open");
-    return held.log;
+    return this.#logOf(room, held);
   }
 }

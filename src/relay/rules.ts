@@ -117,7 +117,7 @@ export function checkLink(link: BrokerLink): void {
 
 const positive: Rule = number(1, Number.POSITIVE_INFINITY);
 const retention: Rules<Retention> = { maxEntries: positive, maxBytes: positive, maxAgeMs: positive };
-const memoryRules: Rules<MemoryBrokerOptions> = {
+export const memoryRules: Rules<MemoryBrokerOptions> = {
   clock,
   random: callable,
   retention,

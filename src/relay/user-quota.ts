@@ -17,6 +17,11 @@ export class UserQuota {
     return true;
   }
 
+  /** One more that this user holds already, be it beyond the bound. */
+  add(user: string): void {
+    if (user !== "") this.#held.set(user, (this.#held.get(user) ?? 0) + 1);
+  }
+
   /** What {@link take} gave is free again. */
   give(user: string): void {
     const held = this.#held.get(user) ?? 0;

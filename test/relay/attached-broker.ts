@@ -1,8 +1,16 @@
-/** A broker in memory by itself, attached as a relay attaches to it. */
+/** A broker by itself, attached as a relay attaches to it. */
 
 import { expect } from "vitest";
-import type { Announcement, BrokerLink, BrokerSink, LogSlice, PublishOutcome, PublishRequest } from "../../src/relay/broker.ts";
-import { MemoryBroker, type MemoryBrokerOptions } from "../../src/relay/memory-broker.ts";
+import type {
+  Announcement,
+  Broker,
+  BrokerLink,
+  BrokerSink,
+  LogSlice,
+  PublishOutcome,
+  PublishRequest,
+} from "../../src/relay/broker.ts";
+import type { MemoryBrokerOptions } from "../../src/relay/memory-broker.ts";
 import { type Chat, ChatKind, createFrame } from "../../src/wire/codec.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { fakeRandom, id } from "./peer.ts";
@@ -14,7 +22,19 @@ export interface Told {
   readonly other: unknown[][];
 }
 
-export function attach(broker: MemoryBroker): { link: BrokerLink; told: Told } {
+/** A broker under test. */
+type TestedBroker = Broker & { reset(room: string): void };
+/** Makes one. */
+export type MakeBroker = (options: MemoryBrokerOptions) => TestedBroker | Promise<TestedBroker>;
+
+export interface World {
+  readonly clock: FakeClock;
+  readonly broker: TestedBroker;
+  readonly link: BrokerLink;
+  readonly told: Told;
+}
+
+export function attach(broker: Broker): { link: BrokerLink; told: Told } {
   const told: Told = { settled: [], appended: [], entries: [], other: [] };
   const sink: BrokerSink = {
     settled: (request, outcome) => void told.settled.push([request, outcome]),
@@ -30,15 +50,26 @@ export function attach(broker: MemoryBroker): { link: BrokerLink; told: Told } {
   return { link: broker.attach(sink), told };
 }
 
-export function setup(options: Partial<MemoryBrokerOptions> = {}): {
-  clock: FakeClock;
-  broker: MemoryBroker;
-  link: BrokerLink;
-  told: Told;
-} {
+export async function setup(make: MakeBroker, options: Partial<MemoryBrokerOptions> = {}): Promise<World> {
   const clock = new FakeClock();
-  const broker = new MemoryBroker({ clock, random: fakeRandom(), ...options });
+  const broker = await make({ clock, random: fakeRandom(), ...options });
   return { clock, broker, ...attach(broker) };
+}
+
+/** Resolves when all is told that comes of what was asked of the broker by now; the room "r" is open. */
+export async function settle({ link }: Pick<World, "link">): Promise<void> {
+  // The answer comes behind what came before it.
+  await link.producer("r", "p");
+}
+
+/** What a call is refused with, at once or later. */
+export async function refused(call: () => unknown): Promise<unknown> {
+  try {
+    await call();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
 }
 
 export function request(seq: number, n = seq, more: Partial<PublishRequest> = {}): PublishRequest {
@@ -63,12 +94,18 @@ export function text(value: string): Chat["content"] {
 }
 
 /** What became of it, in short. */
-export function publish({ link, told }: { link: BrokerLink; told: Told }, ...args: Parameters<typeof request>): string {
+export async function publish(world: Pick<World, "link" | "told">, ...args: Parameters<typeof request>): Promise<string> {
   const given = request(...args);
-  link.publish(given);
-  const [settled, outcome] = told.settled.at(-1) ?? [];
+  const before = world.told.settled.length;
+  world.link.publish(given);
+  while (world.told.settled.length === before) await new Promise((resolve) => void setImmediate(resolve));
+  const [settled, outcome] = world.told.settled.at(-1) ?? [];
   expect(settled).toBe(given);
-  switch (outcome?.type) {
+  return outcome === undefined ? "nothing" : short(outcome);
+}
+
+function short(outcome: PublishOutcome): string {
+  switch (outcome.type) {
     case "stored":
       return `stored ${outcome.offset}`;
     case "rejected":
@@ -77,12 +114,8 @@ export function publish({ link, told }: { link: BrokerLink; told: Told }, ...arg
     case "outOfOrder":
       return `${outcome.type} ${outcome.nextSeq}`;
     default:
-      return outcome?.type ?? "nothing";
+      return outcome.type;
   }
 }
 
-export const now = <T>(value: T | Promise<T>): T => {
-  if (value instanceof Promise) throw new Error("a broker in memory answers at once");
-  return value;
-};
 export const offsets = (slice: LogSlice): number[] => slice.entries.map((entry) => Number(entry.offset));

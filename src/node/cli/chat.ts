@@ -10,7 +10,7 @@ import { ProtocolError } from "../../errors.ts";
 import { must } from "../../session/option-rules.ts";
 import { createFrame, encodeFrame } from "../../wire/codec.ts";
 import { nodeClock, nodeRandom } from "../host.ts";
-import { loadWs, type WsModule } from "../load-ws.ts";
+import { loadWs, type WsModule } from "../optional.ts";
 import { type Command, type Given, refused, wholeFrom } from "./command.ts";
 import { CliError, type Io, systemReason } from "./io.ts";
 import { readSource, sourceOf } from "./source.ts";

@@ -1,13 +1,17 @@
-/** `chappe serve`: a relay with its broker in memory. */
+/** `chappe serve`: a relay with its broker in memory, or on disk. */
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isLoopback } from "../../client/loopback.ts";
-import { MemoryBroker } from "../../relay/memory-broker.ts";
+import { UsageError } from "../../errors.ts";
+import type { Broker } from "../../relay/broker.ts";
+import { MemoryBroker, type MemoryBrokerOptions } from "../../relay/memory-broker.ts";
+import type { Logger } from "../../relay/options.ts";
 import { Relay } from "../../relay/relay.ts";
 import { must, oneOf } from "../../session/option-rules.ts";
+import { DiskBroker } from "../disk-broker.ts";
 import { nodeClock, nodeRandom } from "../host.ts";
-import { loadWs } from "../load-ws.ts";
+import { loadWs } from "../optional.ts";
 import { isOrigin } from "../origin.ts";
 import { attachRelay } from "../ws-server.ts";
 import { type Command, type Given, refused, wholeFrom } from "./command.ts";
@@ -24,8 +28,9 @@ export const serve: Command = {
   args: "",
   count: [0, 0],
   about: [
-    "Serves WebSocket clients under the subprotocols chappe.v1 and chappe.v1.json. Logs are in memory, and end with the process: " +
-      "clients are told, and publish again what was not stored. Writes one line of JSON for each event to standard error; no tokens, " +
+    "Serves WebSocket clients under the subprotocols chappe.v1 and chappe.v1.json. Without --data logs are in memory, and end with the " +
+      "process: clients are told, and publish again what was not stored. With it they outlive the process, and what was acknowledged is " +
+      "on the disk; one process at a time may hold the folder. Writes one line of JSON for each event to standard error; no tokens, " +
       "and nothing that people write.",
     "One of --tokens and --dev says who may connect. The file of --tokens is a JSON object from tokens to users: a user id, or " +
       '{"user": …, "displayName": …, "avatarUri": …}, of at most 256, 256 and 2048 bytes.',
@@ -44,6 +49,7 @@ export const serve: Command = {
       rule: must("an origin, as https://chat.example.org", isOrigin),
       help: "Origin of web pages that may connect. Without: pages of this host and port.",
     },
+    data: { value: "FOLDER", help: "Folder for the logs of rooms; made where it is not there. Needs the package lmdb." },
     retention: { value: "ENTRIES", default: "1000", rule: wholeFrom(1, 10_000_000), help: "Entries that are kept of each room." },
     "max-connections": { value: "NUMBER", default: "10000", rule: wholeFrom(1, 10_000_000), help: "Connections at a time." },
     drain: {
@@ -54,7 +60,11 @@ export const serve: Command = {
     },
     log: { value: "LEVEL", default: "info", rule: oneOf(...levels), help: "What is logged: this and what is graver." },
   },
-  examples: ["chappe serve --dev", "chappe serve --tokens tokens.json --origin https://chat.example.org"],
+  examples: [
+    "chappe serve --dev",
+    "chappe serve --dev --data ./logs",
+    "chappe serve --tokens tokens.json --origin https://chat.example.org",
+  ],
   run: async (given, io) => {
     const host = given.text("host") ?? "";
     const port = given.number("port");
@@ -63,42 +73,79 @@ export const serve: Command = {
     const maxConnections = given.number("max-connections");
     const maxEntries = given.number("retention");
     const listed = given.texts("origin");
+    const origins = (at: number): readonly string[] => (listed.length === 0 && given.has("dev") ? pagesOf(at) : listed);
     const authenticate = await authenticationOf(given, host, io);
     const clock = nodeClock();
     const log = jsonLog(io.stderr, given.text("log") as Level, clock.wall);
 
-    const broker = new MemoryBroker({ clock, random: nodeRandom, retention: { maxEntries } });
-    const relay = new Relay({ broker, clock, random: nodeRandom, authenticate, log });
-    const server = createServer((_request, response) => {
-      response.writeHead(426, { "Content-Type": "text/plain; charset=utf-8", Connection: "Upgrade", Upgrade: "websocket" });
-      response.end("A Chappe relay: connect with a WebSocket.\n");
-    });
-    // What the upgrade needs is there before anybody can ask for it.
-    await loadWs();
-    const address = await listen(server, host, port);
-    const origins = listed.length === 0 && given.has("dev") ? pagesOf(address.port) : listed;
-    const attached = await attachRelay(server, relay, { path, maxConnections, ...(origins.length > 0 && { origins }) }).catch(
-      (error: unknown) => {
-        server.close();
-        throw error;
-      },
-    );
-    const url = `ws://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}${path}`;
-    io.stdout.write(`chappe relay: ${url}\n`);
-    log.info("listening", { url });
-    if (!isLoopback(host)) log.warn("not encrypted: put TLS before this relay", { host });
-
-    const signal = await untilStopped();
-    log.info("draining", { signal, connections: attached.connections });
-    attached.stopAccepting();
-    server.close();
-    await relay.drain({ drainMs, afterMinMs: 500, afterMaxMs: 5000 });
-    attached.detach();
-    server.closeAllConnections();
+    const broker = await brokerOf(given.text("data"), { clock, random: nodeRandom, retention: { maxEntries } }, log);
+    try {
+      await serveUntilStopped({ broker, authenticate, log, host, port, path, origins, maxConnections, drainMs }, io);
+    } finally {
+      await broker.close();
+    }
     log.info("stopped", {});
     return 0;
   },
 };
+
+/** What a relay is served with. */
+interface Served {
+  readonly broker: Broker;
+  readonly authenticate: Authenticate;
+  readonly log: Logger;
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  /** Of pages that may connect, where the relay listens at this port; none: pages of its own host and port. */
+  readonly origins: (port: number) => readonly string[];
+  readonly maxConnections: number;
+  readonly drainMs: number;
+}
+
+async function serveUntilStopped(served: Served, io: Io): Promise<void> {
+  const { broker, authenticate, log, host, path, maxConnections, drainMs } = served;
+  const relay = new Relay({ broker, clock: nodeClock(), random: nodeRandom, authenticate, log });
+  const server = createServer((_request, response) => {
+    response.writeHead(426, { "Content-Type": "text/plain; charset=utf-8", Connection: "Upgrade", Upgrade: "websocket" });
+    response.end("A Chappe relay: connect with a WebSocket.\n");
+  });
+  // What the upgrade needs is there before anybody can ask for it.
+  await loadWs();
+  const address = await listen(server, host, served.port);
+  const origins = served.origins(address.port);
+  const attached = await attachRelay(server, relay, { path, maxConnections, ...(origins.length > 0 && { origins }) }).catch(
+    (error: unknown) => {
+      server.close();
+      throw error;
+    },
+  );
+  const url = `ws://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}${path}`;
+  io.stdout.write(`chappe relay: ${url}\n`);
+  log.info("listening", { url });
+  if (!isLoopback(host)) log.warn("not encrypted: put TLS before this relay", { host });
+
+  const signal = await untilStopped();
+  log.info("draining", { signal, connections: attached.connections });
+  attached.stopAccepting();
+  server.close();
+  await relay.drain({ drainMs, afterMinMs: 500, afterMaxMs: 5000 });
+  attached.detach();
+  server.closeAllConnections();
+}
+
+/** Where logs live, and what ends it. */
+type ServedBroker = Broker & { close(): Promise<void> };
+
+async function brokerOf(directory: string | undefined, options: MemoryBrokerOptions, log: Logger): Promise<ServedBroker> {
+  if (directory === undefined) return Object.assign(new MemoryBroker(options), { close: () => Promise.resolve() });
+  const onFault = (error: unknown): void => log.error("the log could not be written or read", { error: String(error) });
+  try {
+    return await DiskBroker.open({ ...options, directory, onFault });
+  } catch (error) {
+    throw error instanceof UsageError ? refused("data", directory, error.message) : error;
+  }
+}
 
 async function authenticationOf(given: Given, host: string, io: Io): Promise<Authenticate> {
   const file = given.text("tokens");

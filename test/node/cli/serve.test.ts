@@ -108,6 +108,20 @@ describe("serve", () => {
     server.close();
   });
 
+  test("a folder that cannot hold the logs is one line, and exit code 2", async () => {
+    const file = temporary("data", "text");
+    const { code, stderr } = await cli(["serve", "--dev", "--port", "0", "--data", file]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^chappe serve: --data '.*': .*data: EEXIST[^\n]*\n$/)]);
+    const folder = `${file}-folder`;
+    const holder = await start(["serve", "--dev", "--port", "0", "--data", folder]);
+    while (holder.stdout === "") await new Promise((resolve) => void setTimeout(resolve, 5));
+    const second = await start(["serve", "--dev", "--port", "0", "--data", folder]);
+    expect(await second.ended).toEqual({ code: 2, signal: null });
+    expect(second.stderr).toMatch(/^chappe serve: --data '.*-folder': process \d+ holds the store; its lock is .*\n$/);
+    holder.kill("SIGTERM");
+    expect(await holder.ended).toEqual({ code: 0, signal: null });
+  });
+
   test.each([
     ['{"canary": ', "is not JSON"],
     ['["canary"]', "must be an object from tokens to users"],

@@ -1,0 +1,30 @@
+/** Optional peers: who does not use what needs them need not have them. */
+
+import { UsageError } from "../errors.ts";
+
+/** The module `ws`: for WebSockets of Node. */
+export type WsModule = typeof import("ws");
+
+/** The module `lmdb`: for logs on disk. */
+export type LmdbModule = typeof import("lmdb");
+
+/** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
+export function loadWs(): Promise<WsModule> {
+  return loadOptional("ws", () => import("ws"));
+}
+
+/** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
+export function loadLmdb(): Promise<LmdbModule> {
+  return loadOptional("lmdb", () => import("lmdb"));
+}
+
+/** @throws UsageError DEPENDENCY_MISSING, with the name of the package, where it is not installed. */
+export async function loadOptional<T>(name: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    const { code } = cause as { code?: unknown };
+    if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") throw cause;
+    throw new UsageError("DEPENDENCY_MISSING", `the package ${name} is missing: npm install ${name}`, cause);
+  }
+}
