@@ -24,8 +24,13 @@ const parts = [
   { name: "hermes", about: "whether the bundles compile for Hermes", run: "npm run --silent proof:hermes" },
   { name: "sim", about: "2,000 seeds of the simulator", run: "npm run --silent sim -- --seed 1 --count 2000 --no-save" },
   { name: "mutants", about: "whether the simulator finds planted bugs", run: "npm run --silent sim:mutants" },
-  { name: "kills", about: "200 kills of a client with an outbox in a file", run: "npm run --silent kills" },
+  {
+    name: "kills",
+    about: "200 kills of a client with an outbox in a file, and of a relay with its logs on disk",
+    run: "npm run --silent kills",
+  },
   { name: "bench", about: "the codec beside its peers", run: "npm run --silent bench:codec" },
+  { name: "bench-disk", about: "the broker on disk beside its store alone", run: "npm run --silent bench:disk" },
   {
     name: "sim-long",
     about: "100,000 seeds of the simulator",
@@ -42,7 +47,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 if (words.includes("--list")) {
-  for (const { name, about, run } of parts) console.log(`${name.padEnd(12)}  ${about.padEnd(46)}  ${run}`);
+  for (const { name, about, run } of parts) console.log(`${name.padEnd(12)}  ${about.padEnd(80)}  ${run}`);
 } else {
   const chosen = parts.filter(({ name, hours }) => (words.length === 0 ? hours !== true : words.includes(name)));
   const results = chosen.map(({ name, run }) => {
