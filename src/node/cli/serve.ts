@@ -143,7 +143,9 @@ async function brokerOf(directory: string | undefined, options: MemoryBrokerOpti
   try {
     return await DiskBroker.open({ ...options, directory, onFault });
   } catch (error) {
-    throw error instanceof UsageError ? refused("data", directory, error.message) : error;
+    if (!(error instanceof UsageError)) throw error;
+    const reason = error.cause instanceof Error && "code" in error.cause ? systemReason(error.cause) : error.message;
+    throw refused("data", directory, reason);
   }
 }
 

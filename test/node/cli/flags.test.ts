@@ -50,6 +50,7 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       bad: ["", "x", "/a?b", "/a#b", "/a b"].map((value) => [value, "must be a path, as /chat, without ? and #"]),
     },
     tokens: token,
+    data: { good: [join(dir, "logs")], bad: [isEmpty, [file, "file already exists"], ["/dev/null/x", "not a directory"]] },
     dev: none,
     origin: {
       good: ["https://chat.example.org", "http://localhost:7900", "null"],
