@@ -20,6 +20,7 @@ import type {
   Stored,
   Watermarks,
 } from "./broker.ts";
+import { Fence } from "./fence.ts";
 import { isLater } from "./later.ts";
 import { type MemoryBrokerOptions, type MemoryReader, MemoryStore } from "./memory-store.ts";
 import { checkText } from "./rules.ts";
@@ -54,6 +55,7 @@ export class MemoryBroker implements Broker {
 export class MemoryLink implements BrokerLink, MemoryReader {
   readonly relayId: string;
   readonly sink: BrokerSink;
+  readonly fence: Fence = new Fence();
   readonly #store: MemoryStore;
   /** Rooms that it has open: each counts once. */
   readonly #rooms = new Set<string>();
@@ -62,7 +64,17 @@ export class MemoryLink implements BrokerLink, MemoryReader {
 
   constructor(store: MemoryStore, sink: BrokerSink, relayId: string) {
     this.#store = store;
-    this.sink = sink;
+    this.sink = {
+      settled: (request, outcome) => {
+        this.fence.told(request);
+        sink.settled(request, outcome);
+      },
+      appended: (...args) => sink.appended(...args),
+      epochChanged: (...args) => sink.epochChanged(...args),
+      receipt: (...args) => sink.receipt(...args),
+      changed: (...args) => sink.changed(...args),
+      announced: (...args) => sink.announced(...args),
+    };
     this.relayId = relayId;
   }
 

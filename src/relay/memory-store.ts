@@ -5,7 +5,7 @@
 
 import { ProtocolError } from "../errors.ts";
 import { type Clock, type Random, randomEpoch } from "../session/host.ts";
-import { Durability } from "../wire/codec.ts";
+import { type Chat, Durability } from "../wire/codec.ts";
 import { defaultRelayLimits } from "../wire/limits.ts";
 import {
   type Announcement,
@@ -21,6 +21,7 @@ import {
   userTopic,
   type Watermarks,
 } from "./broker.ts";
+import { behindFence, type Fence } from "./fence.ts";
 import { type Decided, type LogBounds, MemoryLog, type Retention } from "./memory-log.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
 import { checkedMemoryOptions } from "./rules.ts";
@@ -77,6 +78,7 @@ interface Held {
 
 /** A relay, as the store sees it. */
 export interface MemoryReader extends Listener {
+  readonly fence: Fence;
   reads(room: string): boolean;
   follows(topic: string): boolean;
 }
@@ -179,7 +181,8 @@ export class MemoryStore {
   publish(request: PublishRequest, from: MemoryReader): void {
     const held = this.#rooms.get(request.room);
     const log = held === undefined || held.readers === 0 ? undefined : this.#loaded(request.room, held);
-    const { outcome, entry } = log === undefined ? notOpen : log.publish(request);
+    const { outcome, entry } = from.fence.isBefore(request) ? behindFence : (log?.publish(request) ?? notOpen);
+    from.fence.decided(request, outcome);
     this.#tellings.push(from, "settled", [request, outcome]);
     if (log !== undefined && entry !== undefined) this.#appended(request.room, log, entry);
     this.#tellings.tell();
@@ -249,9 +252,8 @@ export class MemoryStore {
     return this.#tellings.settled();
   }
 
-  #appended(room: string, log: MemoryLog, entry: Parameters<BrokerSink["appended"]>[1]): void {
-    const { firstRetained } = log.state();
-    this.#toReaders(room, "appended", room, entry, firstRetained);
+  #appended(room: string, log: MemoryLog, entry: Chat): void {
+    this.#toReaders(room, "appended", room, entry, log.state().firstRetained);
   }
 
   #toReaders<K extends keyof BrokerSink>(room: string, call: K, ...args: Parameters<BrokerSink[K]>): void {

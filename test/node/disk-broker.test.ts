@@ -212,6 +212,23 @@ describe("a folder that is opened again", () => {
   });
 });
 
+test("behind a publish that is refused none of its producer is stored, until the relay knows of it (PUB-17, 6)", async () => {
+  const world = await setup((options) => open(options));
+  await world.link.open("r", "ada");
+  for (const seq of [1, 2]) await publish(world, seq);
+  world.told.settled.length = 0;
+  world.link.publish(request(1, 80, { producer: "q" }));
+  // A copy of the outbox, of which the last would be in order.
+  for (const seq of [2, 3]) world.link.publish(request(seq, 70 + seq));
+  await settle(world);
+  expect(world.told.settled.map(([{ producer, seq }, { type }]) => [producer, seq, type])).toEqual([
+    ["q", 1, "stored"],
+    ["p", 2, "conflict"],
+    ["p", 3, "retry"],
+  ]);
+  expect(await publish(world, 3)).toBe("stored 4");
+});
+
 test("a room that nobody has open is not in memory, and is read again when it is opened", async () => {
   const world = await setup((options) => open(options));
   const { epoch } = await world.link.open("r", "ada");
