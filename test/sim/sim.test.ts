@@ -1,16 +1,19 @@
 /** The simulator itself: that it sees, that it repeats itself, and that nothing that was mended comes back. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { caseFiles, readCase, writeCase } from "./case.ts";
+import { mutants } from "./mutants.js";
 import { offsetPlans } from "./offsets.ts";
 import { parseOptions } from "./options.ts";
 import { makePlan } from "./plan.ts";
 import { run } from "./run.ts";
 import { shrink } from "./shrink.ts";
+
+const root = join(fileURLToPath(import.meta.url), "../../..");
 
 describe("a run", () => {
   it("is the same each time, and another for another seed", async () => {
@@ -26,6 +29,13 @@ describe("a run", () => {
       expect(acts.filter(({ what }) => what === "publish").length).toBeGreaterThanOrEqual(200);
       expect(acts.filter(({ what }) => !["publish", "burst"].includes(what)).length).toBeGreaterThanOrEqual(20);
     }
+  });
+});
+
+describe("a planted bug", () => {
+  it.each(mutants)("can be planted: $name", ({ file, was }) => {
+    const source = readFileSync(join(root, file), "utf8");
+    expect(source.split(was)).toHaveLength(2);
   });
 });
 
