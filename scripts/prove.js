@@ -29,6 +29,7 @@ const parts = [
     about: "200 kills of a client with an outbox in a file, and of a relay with its logs on disk",
     run: "npm run --silent kills",
   },
+  { name: "faults", about: "50 faults of Redis and of relays that share it", run: "npm run --silent faults:redis" },
   { name: "bench", about: "the codec beside its peers", run: "npm run --silent bench:codec" },
   { name: "bench-disk", about: "the broker on disk beside its store alone", run: "npm run --silent bench:disk" },
   {

@@ -33,7 +33,7 @@ const entries = [
     limit: 14_200,
   },
   { name: "`Client` of `chappe/client`", code: `export { Client } from "./src/client/index.ts";`, limit: 46_500 },
-  { name: "all of `chappe/client`", code: `export * from "./src/client/index.ts";`, limit: 49_500 },
+  { name: "all of `chappe/client`", code: `export * from "./src/client/index.ts";`, limit: 49_700 },
   {
     name: "`chappe/indexeddb`, beside the client",
     code: `export * from "./src/indexeddb/index.ts";`,

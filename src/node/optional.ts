@@ -8,6 +8,9 @@ export type WsModule = typeof import("ws");
 /** The module `lmdb`: for logs on disk. */
 export type LmdbModule = typeof import("lmdb");
 
+/** The module `redis`: for logs that several nodes share. */
+export type RedisModule = typeof import("redis");
+
 /** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
 export function loadWs(): Promise<WsModule> {
   return loadOptional("ws", () => import("ws"));
@@ -16,6 +19,11 @@ export function loadWs(): Promise<WsModule> {
 /** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
 export function loadLmdb(): Promise<LmdbModule> {
   return loadOptional("lmdb", () => import("lmdb"));
+}
+
+/** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
+export function loadRedis(): Promise<RedisModule> {
+  return loadOptional("redis", () => import("redis"));
 }
 
 /** @throws UsageError DEPENDENCY_MISSING, with the name of the package, where it is not installed. */

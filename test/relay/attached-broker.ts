@@ -23,7 +23,7 @@ export interface Told {
 }
 
 /** A broker under test. */
-type TestedBroker = Broker & { reset(room: string): void };
+type TestedBroker = Broker & { reset(room: string): void | Promise<void> };
 /** Makes one. */
 export type MakeBroker = (options: MemoryBrokerOptions) => TestedBroker | Promise<TestedBroker>;
 
@@ -56,10 +56,19 @@ export async function setup(make: MakeBroker, options: Partial<MemoryBrokerOptio
   return { clock, broker, ...attach(broker) };
 }
 
-/** Resolves when all is told that comes of what was asked of the broker by now; the room "r" is open. */
-export async function settle({ link }: Pick<World, "link">): Promise<void> {
-  // The answer comes behind what came before it.
-  await link.producer("r", "p");
+/** Resolves when all is told that comes of what was asked of brokers by now. */
+export async function settle({ link, told }: Pick<World, "link" | "told">): Promise<void> {
+  // What is asked for last is told last.
+  const topic = "settle";
+  await link.follow(topic);
+  link.announce(topic, { type: "close" });
+  const isTold = (): boolean => told.other.some(([what, of]) => what === "announced" && of === topic);
+  while (!isTold()) await new Promise((resolve) => void setImmediate(resolve));
+  link.unfollow(topic);
+  told.other.splice(
+    told.other.findIndex(([what, of]) => what === "announced" && of === topic),
+    1,
+  );
 }
 
 /** What a call is refused with, at once or later. */
@@ -99,6 +108,7 @@ export async function publish(world: Pick<World, "link" | "told">, ...args: Para
   const before = world.told.settled.length;
   world.link.publish(given);
   while (world.told.settled.length === before) await new Promise((resolve) => void setImmediate(resolve));
+  await settle(world);
   const [settled, outcome] = world.told.settled.at(-1) ?? [];
   expect(settled).toBe(given);
   return outcome === undefined ? "nothing" : short(outcome);

@@ -7,7 +7,11 @@ import { ChatKind, type Durability, PresenceState } from "../../src/wire/codec.t
 import { attach, type MakeBroker, offsets, publish, refused, request, settle, setup, text } from "./attached-broker.ts";
 import { fakeRandom, id } from "./peer.ts";
 
-export function brokerSuite(make: MakeBroker, durability: Durability): void {
+/**
+ * @param durability - what it declares.
+ * @param clock - `own`: times are those of a server, which no test can set.
+ */
+export function brokerSuite(make: MakeBroker, durability: Durability, clock: "given" | "own" = "given"): void {
   describe("the decision (PUB-7)", () => {
     test("each line of its table", async () => {
       const world = await setup(make, { retention: { maxEntries: 1000 } });
@@ -36,21 +40,6 @@ export function brokerSuite(make: MakeBroker, durability: Durability): void {
       expect(world.told.appended).toHaveLength(1);
     });
 
-    test("producers are apart, and forgotten only after the dedup window (PUB-9)", async () => {
-      const world = await setup(make, { dedupWindowS: 10 });
-      await world.link.open("r", "ada");
-      await publish(world, 1);
-      expect(await publish(world, 1, 50, { producer: "q" })).toBe("stored 2");
-      world.clock.advance(9_999);
-      expect((await world.link.producer("r", "p")).nextSeq).toBe(2);
-      await publish(world, 2);
-      world.clock.wallOffset += 1e9;
-      world.clock.advance(9_999);
-      expect((await world.link.producer("r", "p")).nextSeq).toBe(3);
-      world.clock.advance(1);
-      expect((await world.link.producer("r", "p")).nextSeq).toBe(1);
-    });
-
     test("the last seq cannot be used up, and is not final", async () => {
       const world = await setup(make);
       await world.link.open("r", "ada");
@@ -72,19 +61,6 @@ export function brokerSuite(make: MakeBroker, durability: Durability): void {
   });
 
   describe("the log", () => {
-    test("offsets are contiguous, times never fall (LOG-2, LOG-4)", async () => {
-      const world = await setup(make);
-      await world.link.open("r", "ada");
-      await publish(world, 1);
-      world.clock.wallOffset -= 3_600_000;
-      await publish(world, 2);
-      world.clock.wallOffset += 7_200_000;
-      await publish(world, 3);
-      const times = world.told.entries.map((entry) => Number(entry.timeMs));
-      expect(times[1]).toBe(times[0]);
-      expect(times[2]).toBe((times[0] ?? 0) + 3_600_000);
-    });
-
     test("reads are contiguous, adjacent to their anchor, and bounded (HIS-3)", async () => {
       const world = await setup(make, { retention: { maxEntries: 5 } });
       const { link } = world;
@@ -106,39 +82,13 @@ export function brokerSuite(make: MakeBroker, durability: Durability): void {
       expect(await read({ before: 0 }, 100, 1)).toEqual([8]);
     });
 
-    test("retention by count, bytes and age removes from the beginning, and the head stays (LOG-5)", async () => {
-      const aged = await setup(make, { retention: { maxAgeMs: 1000 } });
-      await aged.link.open("r", "ada");
-      await publish(aged, 1);
-      aged.clock.advance(600);
-      await publish(aged, 2);
-      aged.clock.advance(400);
-      expect(await aged.link.open("r", "ada")).toMatchObject({ head: 2, firstRetained: 2 });
-      aged.clock.advance(600);
-      expect(await aged.link.open("r", "ada")).toMatchObject({ head: 2, firstRetained: 3 });
-      await publish(aged, 3);
-      expect(aged.told.appended).toEqual([
-        ["r", 1, 1],
-        ["r", 2, 1],
-        ["r", 3, 3],
-      ]);
-
-      const small = await setup(make, { retention: { maxBytes: 150 } });
-      await small.link.open("r", "ada");
-      for (let seq = 1; seq <= 9; seq++) await publish(small, seq);
-      const { head, firstRetained } = await small.link.open("r", "ada");
-      expect(head).toBe(9);
-      expect(firstRetained).toBeGreaterThan(5);
-      await publish(small, 10, 10, { content: text("x".repeat(1000)) });
-      expect(await small.link.open("r", "ada")).toMatchObject({ head: 10, firstRetained: 10 });
-    });
-
     test("epochs are random, and another one after a reset or in another broker (LOG-3)", async () => {
       const world = await setup(make);
       const first = (await world.link.open("r", "ada")) as RoomLog;
       expect(first).toMatchObject({ head: 0, firstRetained: 1, durability });
       await publish(world, 1);
-      world.broker.reset("r");
+      await world.broker.reset("r");
+      await settle(world);
       const second = await world.link.open("r", "ada");
       expect(second.epoch).not.toBe(first.epoch);
       expect([second.head, (await world.link.producer("r", "p")).nextSeq]).toEqual([0, 1]);
@@ -239,12 +189,6 @@ export function brokerSuite(make: MakeBroker, durability: Durability): void {
     });
   });
 
-  test("a room beyond the bound is refused", async () => {
-    const { link } = await setup(make, { maxRooms: 1 });
-    await link.open("a", "ada");
-    expect(await refused(() => link.open("b", "ada"))).toBeInstanceOf(ProtocolError);
-  });
-
   describe("several relays", () => {
     test("what one stores reaches all that have the room open, in one order", async () => {
       const { broker, ...one } = await setup(make);
@@ -274,7 +218,7 @@ export function brokerSuite(make: MakeBroker, durability: Durability): void {
           if (entry.offset === 1n) one.link.publish(request(2));
         },
       };
-      one.link.open("r", "ada");
+      await one.link.open("r", "ada");
       await broker.attach(sink).open("r", "ada");
       const three = attach(broker);
       await three.link.open("r", "ada");
@@ -299,53 +243,19 @@ export function brokerSuite(make: MakeBroker, durability: Durability): void {
         ["receipt", "r", "__proto__", 3, 2],
       ]);
       expect([...(await link.receipts("r", 10))]).toEqual([["__proto__", { delivered: 3, read: 2 }]]);
-      broker.reset("r");
+      await broker.reset("r");
       expect([...(await link.receipts("r", 10))]).toEqual([]);
-    });
-
-    test("registries: values go after their time, or with their relay, and all are told", async () => {
-      const { broker, clock, link, told } = await setup(make);
-      const two = attach(broker);
-      link.follow("t");
-      const device = {
-        type: "device",
-        session: "s",
-        state: PresenceState.ONLINE,
-        activity: "",
-        statusText: "",
-        atMs: 1,
-      } as const;
-      two.link.put("t", "a", device, 1000);
-      two.link.put("t", "b", device, undefined);
-      two.link.put("t", "seen", { type: "seen", atMs: 1 }, 5000);
-      two.link.put("u", "c", device, 1000);
-      clock.advance(500);
-      two.link.put("t", "a", device, 1000);
-      expect([...(await link.follow("t")).keys()].sort()).toEqual(["a", "b", "seen"]);
-      told.other.length = 0;
-      clock.advance(999);
-      expect(told.other).toEqual([]);
-      clock.advance(1);
-      expect(told.other).toEqual([["changed", "t", "a", undefined]]);
-      two.link.detach();
-      expect(told.other.at(-1)).toEqual(["changed", "t", "b", undefined]);
-      clock.advance(5000);
-      expect(told.other.at(-1)).toEqual(["changed", "t", "seen", undefined]);
-      expect(clock.pending).toBe(0);
-      two.link.announce("t", { type: "close" });
-      link.unfollow("t");
-      link.announce("t", { type: "close" });
-      expect(told.other.filter(([what]) => what === "announced")).toHaveLength(1);
     });
 
     test("a session is claimed by the highest attempt alone (SES-3)", async () => {
       const { broker, link, told } = await setup(make);
       const two = attach(broker);
-      link.follow("uada");
+      await link.follow("uada");
       expect(await link.claim("ada", "s", 2)).toBe(true);
       expect([await two.link.claim("ada", "s", 2), await two.link.claim("ada", "s", 1)]).toEqual([false, false]);
       expect(await two.link.claim("bob", "s", 1)).toBe(true);
       expect(await two.link.claim("ada", "s", 3)).toBe(true);
+      await settle({ link, told });
       expect(told.other).toEqual([["announced", "uada", "takeover"]]);
       link.release("ada", "s", 2);
       expect(await link.claim("ada", "s", 3)).toBe(false);
@@ -353,4 +263,104 @@ export function brokerSuite(make: MakeBroker, durability: Durability): void {
       expect(await link.claim("ada", "s", 1)).toBe(true);
     });
   });
+
+  if (clock === "given") {
+    describe("by the clock that it is given", () => {
+      test("producers are apart, and forgotten only after the dedup window (PUB-9)", async () => {
+        const world = await setup(make, { dedupWindowS: 10 });
+        await world.link.open("r", "ada");
+        await publish(world, 1);
+        expect(await publish(world, 1, 50, { producer: "q" })).toBe("stored 2");
+        world.clock.advance(9_999);
+        expect((await world.link.producer("r", "p")).nextSeq).toBe(2);
+        await publish(world, 2);
+        world.clock.wallOffset += 1e9;
+        world.clock.advance(9_999);
+        expect((await world.link.producer("r", "p")).nextSeq).toBe(3);
+        world.clock.advance(1);
+        expect((await world.link.producer("r", "p")).nextSeq).toBe(1);
+      });
+
+      test("offsets are contiguous, times never fall (LOG-2, LOG-4)", async () => {
+        const world = await setup(make);
+        await world.link.open("r", "ada");
+        await publish(world, 1);
+        world.clock.wallOffset -= 3_600_000;
+        await publish(world, 2);
+        world.clock.wallOffset += 7_200_000;
+        await publish(world, 3);
+        const times = world.told.entries.map((entry) => Number(entry.timeMs));
+        expect(times[1]).toBe(times[0]);
+        expect(times[2]).toBe((times[0] ?? 0) + 3_600_000);
+      });
+
+      test("retention by count, bytes and age removes from the beginning, and the head stays (LOG-5)", async () => {
+        const aged = await setup(make, { retention: { maxAgeMs: 1000 } });
+        await aged.link.open("r", "ada");
+        await publish(aged, 1);
+        aged.clock.advance(600);
+        await publish(aged, 2);
+        aged.clock.advance(400);
+        expect(await aged.link.open("r", "ada")).toMatchObject({ head: 2, firstRetained: 2 });
+        aged.clock.advance(600);
+        expect(await aged.link.open("r", "ada")).toMatchObject({ head: 2, firstRetained: 3 });
+        await publish(aged, 3);
+        expect(aged.told.appended).toEqual([
+          ["r", 1, 1],
+          ["r", 2, 1],
+          ["r", 3, 3],
+        ]);
+
+        const small = await setup(make, { retention: { maxBytes: 150 } });
+        await small.link.open("r", "ada");
+        for (let seq = 1; seq <= 9; seq++) await publish(small, seq);
+        const { head, firstRetained } = await small.link.open("r", "ada");
+        expect(head).toBe(9);
+        expect(firstRetained).toBeGreaterThan(5);
+        await publish(small, 10, 10, { content: text("x".repeat(1000)) });
+        expect(await small.link.open("r", "ada")).toMatchObject({ head: 10, firstRetained: 10 });
+      });
+
+      test("registries: values go after their time, or with their relay, and all are told", async () => {
+        const { broker, clock, link, told } = await setup(make);
+        const two = attach(broker);
+        link.follow("t");
+        const device = {
+          type: "device",
+          session: "s",
+          state: PresenceState.ONLINE,
+          activity: "",
+          statusText: "",
+          atMs: 1,
+        } as const;
+        two.link.put("t", "a", device, 1000);
+        two.link.put("t", "b", device, undefined);
+        two.link.put("t", "seen", { type: "seen", atMs: 1 }, 5000);
+        two.link.put("u", "c", device, 1000);
+        clock.advance(500);
+        two.link.put("t", "a", device, 1000);
+        expect([...(await link.follow("t")).keys()].sort()).toEqual(["a", "b", "seen"]);
+        told.other.length = 0;
+        clock.advance(999);
+        expect(told.other).toEqual([]);
+        clock.advance(1);
+        expect(told.other).toEqual([["changed", "t", "a", undefined]]);
+        two.link.detach();
+        expect(told.other.at(-1)).toEqual(["changed", "t", "b", undefined]);
+        clock.advance(5000);
+        expect(told.other.at(-1)).toEqual(["changed", "t", "seen", undefined]);
+        expect(clock.pending).toBe(0);
+        two.link.announce("t", { type: "close" });
+        link.unfollow("t");
+        link.announce("t", { type: "close" });
+        expect(told.other.filter(([what]) => what === "announced")).toHaveLength(1);
+      });
+
+      test("a room beyond the bound is refused", async () => {
+        const { link } = await setup(make, { maxRooms: 1 });
+        await link.open("a", "ada");
+        expect(await refused(() => link.open("b", "ada"))).toBeInstanceOf(ProtocolError);
+      });
+    });
+  }
 }

@@ -1,4 +1,4 @@
-/** `chappe serve`: a relay with its broker in memory, or on disk. */
+/** `chappe serve`: a relay with its broker in memory, on disk, or in Redis. */
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,6 +13,7 @@ import { DiskBroker } from "../disk-broker.ts";
 import { nodeClock, nodeRandom } from "../host.ts";
 import { loadWs } from "../optional.ts";
 import { isOrigin } from "../origin.ts";
+import { isRedisUrl, RedisBroker } from "../redis/broker.ts";
 import { attachRelay } from "../ws-server.ts";
 import { type Command, type Given, refused, wholeFrom } from "./command.ts";
 import { CliError, type Io, systemReason } from "./io.ts";
@@ -30,7 +31,7 @@ export const serve: Command = {
   about: [
     "Serves WebSocket clients under the subprotocols chappe.v1 and chappe.v1.json. Without --data logs are in memory, and end with the " +
       "process: clients are told, and publish again what was not stored. With it they outlive the process, and what was acknowledged is " +
-      "on the disk; one process at a time may hold the folder. Writes one line of JSON for each event to standard error; no tokens, " +
+      "on the disk; one process at a time may hold the folder. With --redis they are in Redis, and several relays share them. Writes one line of JSON for each event to standard error; no tokens, " +
       "and nothing that people write.",
     "One of --tokens and --dev says who may connect. The file of --tokens is a JSON object from tokens to users: a user id, or " +
       '{"user": …, "displayName": …, "avatarUri": …}, of at most 256, 256 and 2048 bytes.',
@@ -50,6 +51,11 @@ export const serve: Command = {
       help: "Origin of web pages that may connect. Without: pages of this host and port.",
     },
     data: { value: "FOLDER", help: "Folder for the logs of rooms; made where it is not there. Needs the package lmdb." },
+    redis: {
+      value: "URL",
+      rule: must("an address as redis://host:6379", isRedisUrl),
+      help: "Address of Redis, from version 7 on, for the logs of rooms; all relays there share them. Needs the package redis.",
+    },
     retention: { value: "ENTRIES", default: "1000", rule: wholeFrom(1, 10_000_000), help: "Entries that are kept of each room." },
     "max-connections": { value: "NUMBER", default: "10000", rule: wholeFrom(1, 10_000_000), help: "Connections at a time." },
     drain: {
@@ -78,7 +84,7 @@ export const serve: Command = {
     const clock = nodeClock();
     const log = jsonLog(io.stderr, given.text("log") as Level, clock.wall);
 
-    const broker = await brokerOf(given.text("data"), { clock, random: nodeRandom, retention: { maxEntries } }, log);
+    const broker = await brokerOf(given, { clock, random: nodeRandom, retention: { maxEntries } }, log);
     try {
       await serveUntilStopped({ broker, authenticate, log, host, port, path, origins, maxConnections, drainMs }, io);
     } finally {
@@ -137,16 +143,30 @@ async function serveUntilStopped(served: Served, io: Io): Promise<void> {
 /** Where logs live, and what ends it. */
 type ServedBroker = Broker & { close(): Promise<void> };
 
-async function brokerOf(directory: string | undefined, options: MemoryBrokerOptions, log: Logger): Promise<ServedBroker> {
-  if (directory === undefined) return Object.assign(new MemoryBroker(options), { close: () => Promise.resolve() });
+async function brokerOf(given: Given, options: MemoryBrokerOptions, log: Logger): Promise<ServedBroker> {
+  const [directory, url] = [given.text("data"), given.text("redis")];
   const onFault = (error: unknown): void => log.error("the log could not be written or read", { error: String(error) });
+  if (directory !== undefined && url !== undefined) throw new CliError("give either --data or --redis, not both");
+  if (directory !== undefined) return orRefused("data", directory, DiskBroker.open({ ...options, directory, onFault }));
+  if (url !== undefined) return orRefused("redis", withoutPassword(url), RedisBroker.open({ ...options, url, onFault }));
+  return Object.assign(new MemoryBroker(options), { close: () => Promise.resolve() });
+}
+
+async function orRefused(name: string, value: string, opening: Promise<ServedBroker>): Promise<ServedBroker> {
   try {
-    return await DiskBroker.open({ ...options, directory, onFault });
+    return await opening;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const reason = error.cause instanceof Error && "code" in error.cause ? systemReason(error.cause) : error.message;
-    throw refused("data", directory, reason);
+    throw refused(name, value, reason);
   }
+}
+
+/** An error may be seen by others than who has written the address. */
+function withoutPassword(address: string): string {
+  const url = new URL(address);
+  if (url.password !== "") url.password = "...";
+  return url.href;
 }
 
 async function authenticationOf(given: Given, host: string, io: Io): Promise<Authenticate> {

@@ -51,6 +51,10 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     },
     tokens: token,
     data: { good: [join(dir, "logs")], bad: [isEmpty, [file, "file already exists"], ["/dev/null/x", "not a directory"]] },
+    redis: {
+      good: ["redis://127.0.0.1:6379", "rediss://user@host/0"],
+      bad: ["", "127.0.0.1:6379", "http://127.0.0.1"].map((value) => [value, "must be an address as redis://host:6379"]),
+    },
     dev: none,
     origin: {
       good: ["https://chat.example.org", "http://localhost:7900", "null"],
@@ -169,6 +173,8 @@ describe("what several flags say together", () => {
   test.each([
     ["serve", [], "who may connect? give --tokens FILE, or --dev to let anyone of this machine in"],
     ["serve", ["--dev", "--tokens", "x"], "give either --tokens or --dev, not both"],
+    ["serve", ["--dev", "--data", "x", "--redis", "redis://x"], "give either --data or --redis, not both"],
+    ["serve", ["--dev", "--redis", "redis://:secret@127.0.0.1:1"], "--redis 'redis://:...@127.0.0.1:1': connection refused"],
     ["serve", ["--tokens", file, "--port", "0"], `--tokens '${file}': names no user`],
     ["chat", [], "ROOM is missing: see chappe help chat"],
     ["chat", [""], "ROOM '': no room can have that name: join.name: is not 1 to 256 bytes of text"],
