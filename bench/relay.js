@@ -63,7 +63,9 @@ async function round(system, scenario) {
     return told(server);
   };
   const before = await usage();
-  const load = fork(join(bench, "relay/load.js"), [JSON.stringify({ ...scenario, system, port, seconds: Number(values.seconds) })]);
+  const load = fork(join(bench, "relay/load.js"), [
+    JSON.stringify({ ...scenario, system, port, seconds: Number(values.seconds) }),
+  ]);
   await told(load);
   const during = await usage();
   load.send("go");

@@ -32,6 +32,7 @@ const parts = [
   { name: "faults", about: "50 faults of Redis and of relays that share it", run: "npm run --silent faults:redis" },
   { name: "bench", about: "the codec beside its peers", run: "npm run --silent bench:codec" },
   { name: "bench-disk", about: "the broker on disk beside its store alone", run: "npm run --silent bench:disk" },
+  { name: "bench-relay", about: "the relay beside its peers", run: "npm run --silent bench:relay" },
   {
     name: "sim-long",
     about: "100,000 seeds of the simulator",

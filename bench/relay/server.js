@@ -10,8 +10,8 @@
 import { createServer } from "node:http";
 import { attachRelay, nodeClock, nodeRandom } from "chappe/node";
 import { MemoryBroker, Relay } from "chappe/relay";
-import msgpackParser from "socket.io-msgpack-parser";
 import { Server } from "socket.io";
+import msgpackParser from "socket.io-msgpack-parser";
 import { WebSocketServer } from "ws";
 import { content } from "./content.js";
 
@@ -57,12 +57,21 @@ function bare(ready, answer) {
 
 /** @param {object | undefined} parser */
 function socketIo(parser) {
-  const server = new Server(http, { transports: ["websocket"], perMessageDeflate: false, ...(parser !== undefined && { parser }) });
+  const server = new Server(http, {
+    transports: ["websocket"],
+    perMessageDeflate: false,
+    ...(parser !== undefined && { parser }),
+  });
   let offset = 0;
   server.on("connection", (socket) => {
     socket.join("room");
-    socket.on("chat", (/** @type {string} */ text) => void server.to("room").emit("chat", { offset: ++offset, from: "ada", text }));
-    socket.on("request", (/** @type {string} */ _text, /** @type {(answer: object) => void} */ answer) => answer({ offset: ++offset }));
+    socket.on(
+      "chat",
+      (/** @type {string} */ text) => void server.to("room").emit("chat", { offset: ++offset, from: "ada", text }),
+    );
+    socket.on("request", (/** @type {string} */ _text, /** @type {(answer: object) => void} */ answer) =>
+      answer({ offset: ++offset }),
+    );
   });
 }
 

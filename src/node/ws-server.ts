@@ -12,6 +12,7 @@ import { isOrigin } from "./origin.ts";
 import { Rounds } from "./rounds.ts";
 import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";
 import { routeUpgrades } from "./upgrade-routes.ts";
+import { Framing } from "./ws-frames.ts";
 import { WsTransport } from "./ws-transport.ts";
 
 /** How a relay is served. */
@@ -111,6 +112,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
   const taken = { origins, subprotocols: [...servers.keys()] };
   const open = new Set<Duplex>();
   const rounds = new Rounds();
+  const framing = new Framing();
   let isAccepting = true;
 
   const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -127,7 +129,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
     chosen?.made.handleUpgrade(request, socket, head, (ws) => {
       open.add(socket);
       socket.once("close", () => open.delete(socket));
-      const transport = new WsTransport(ws, socket, rounds);
+      const transport = new WsTransport(ws, socket, rounds, framing);
       try {
         transport.attach(relay.accept(transport, { codec: chosen.codec, headers: headersOf(request) }), timeoutMs);
       } catch (error) {

@@ -1,4 +1,7 @@
-/** One accepted WebSocket: a relay's transport on one side, and what the relay is told of it on the other. */
+/**
+ * One accepted WebSocket: a relay's transport on one side, and what the relay is told of it on the other. `ws` reads, answers pings and closes;
+ * messages are written past it, all of one turn in one write. Law: what is written is whole frames, and none behind a close.
+ */
 
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
@@ -8,9 +11,13 @@ import type { Data } from "../session/transmit.ts";
 import { Intake } from "./intake.ts";
 import { MessageBoundary } from "./message-boundary.ts";
 import type { Rounds } from "./rounds.ts";
+import type { Framing } from "./ws-frames.ts";
 
 /** Below so many bytes that wait in this process, the relay is asked for more. */
 const lowWaterBytes = 64 * 1024;
+
+/** `WebSocket.OPEN`. */
+const open = 1;
 
 /**
  * | state | in | out |
@@ -26,17 +33,26 @@ export class WsTransport implements RelayTransport {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #rounds: Rounds;
+  readonly #framing: Framing;
+  /** What this turn writes. */
+  #frames: Buffer[] = [];
+  #frameBytes = 0;
+  /** What came in this turn. */
+  #inbox: Data[] = [];
   #connection: RelayConnection | undefined;
   #intake: Intake | undefined;
   #state: State = "open";
-  #isCorked = false;
   #isTelling = false;
 
-  /** @param rounds - where those wait whose input has to go on in a later turn; one for all connections of a server. */
-  constructor(ws: WebSocket, socket: Duplex, rounds: Rounds) {
+  /**
+   * @param rounds - where those wait whose input has to go on in a later turn; one for all connections of a server.
+   * @param framing - one for all connections of a server.
+   */
+  constructor(ws: WebSocket, socket: Duplex, rounds: Rounds, framing: Framing) {
     this.#ws = ws;
     this.#socket = socket;
     this.#rounds = rounds;
+    this.#framing = framing;
     // What ws objects to, it closes by itself (TRN-12); the close event follows. Heard from the start: a first frame may come with the
     // request, and an error that nobody hears ends the process.
     ws.on("error", () => this.#ended());
@@ -44,13 +60,14 @@ export class WsTransport implements RelayTransport {
 
   /** Bytes that wait here, and have not been given to the operating system. */
   get bufferedBytes(): number {
-    return this.#ws.bufferedAmount;
+    return this.#ws.bufferedAmount + this.#frameBytes;
   }
 
   send(data: Data): void {
     if (this.#state !== "open") return;
-    this.#cork();
-    this.#ws.send(data, { binary: typeof data !== "string", compress: false }, this.#flushed);
+    const frame = this.#framing.frame(data);
+    this.#frameBytes += frame.length;
+    if (this.#frames.push(frame) === 1) process.nextTick(this.#write);
   }
 
   close(code: number, reason: string): void {
@@ -58,7 +75,9 @@ export class WsTransport implements RelayTransport {
     const before = this.#state;
     this.#state = "closing";
     this.#intake?.drop();
+    this.#inbox = [];
     if (before === "ended") return;
+    this.#write();
     this.#ws.close(code, reason);
     // A peer that is dead answers no closing handshake (LIV-4).
     if (code === closeCode("HEARTBEAT_TIMEOUT")) setImmediate(() => this.#ws.terminate());
@@ -71,8 +90,13 @@ export class WsTransport implements RelayTransport {
   attach(connection: RelayConnection, messageTimeoutMs: number): void {
     this.#connection = connection;
     const intake = new Intake(this.#rounds, {
-      deliver: (data) => connection.handleMessage(data),
-      ended: () => connection.handleClose(),
+      deliver: (data) => {
+        if (this.#inbox.push(data) === 1) process.nextTick(this.#deliver);
+      },
+      ended: () => {
+        this.#deliver();
+        connection.handleClose();
+      },
       pause: () => this.#ws.pause(),
       resume: () => this.#ws.resume(),
     });
@@ -93,18 +117,25 @@ export class WsTransport implements RelayTransport {
     if (this.#state === "open") this.#state = "ended";
   }
 
-  /** All frames of one turn leave in one write. */
-  #cork(): void {
-    if (this.#isCorked) return;
-    this.#isCorked = true;
-    this.#socket.cork();
-    process.nextTick(() => {
-      this.#isCorked = false;
-      this.#socket.uncork();
-    });
-  }
+  /** All messages of one turn come as one: what they bring about is told once. */
+  readonly #deliver = (): void => {
+    const messages = this.#inbox;
+    if (messages.length === 0) return;
+    this.#inbox = [];
+    this.#connection?.handleMessages(messages);
+  };
 
-  /** Called for each message that is on its way; many are so at once, and are told once. */
+  /** All frames of one turn leave in one write. */
+  readonly #write = (): void => {
+    const frames = this.#frames;
+    if (frames.length === 0) return;
+    this.#frames = [];
+    this.#frameBytes = 0;
+    // Behind the answer of ws to a peer that closes nothing may follow.
+    if (this.#ws.readyState === open) this.#socket.write(this.#framing.join(frames), this.#flushed);
+  };
+
+  /** Called for each write that is on its way; many are so at once, and are told once. */
   readonly #flushed = (): void => {
     if (this.#isTelling || this.bufferedBytes > lowWaterBytes) return;
     this.#isTelling = true;

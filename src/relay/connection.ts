@@ -97,6 +97,19 @@ export class Connection implements RelayConnection {
     this.turn();
   }
 
+  handleMessages(messages: readonly Data[]): void {
+    // This one is answered message by message, as ever; all others once.
+    this.#hub.hold(() => {
+      for (const data of messages) {
+        this.guard(() => {
+          this.#engine.handleMessage(data, this.#now());
+          this.pump();
+        });
+      }
+    });
+    this.turn();
+  }
+
   handleWritable(): void {
     this.turn();
   }

@@ -22,6 +22,8 @@ export interface Hub {
   touch(connection: Connection): void;
   /** The turn is over: all that were touched are pumped. */
   flush(): void;
+  /** Puts off every {@link flush} until this is done. */
+  hold(act: () => void): void;
   /** It is known whose the connection is: from now on what is announced about that user is its business too. */
   identified(connection: Connection): void;
   /** The connection has ended. */

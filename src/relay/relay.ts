@@ -91,6 +91,7 @@ export class Relay {
       roomUnused: (room) => this.#rooms.get(room.name) === room && this.#rooms.delete(room.name),
       touch: (connection) => this.#touched.add(connection),
       flush: () => this.#flush(),
+      hold: (act) => this.#hold(act),
       identified: (connection) => this.#identified(connection),
       gone: (connection) => this.#gone(connection),
     };
@@ -318,6 +319,16 @@ export class Relay {
     this.#presence.dispose();
     this.#deadlines.end();
     this.#link.detach();
+  }
+
+  #hold(act: () => void): void {
+    const before = this.#flushing;
+    this.#flushing = "busy";
+    try {
+      act();
+    } finally {
+      this.#flushing = before;
+    }
   }
 
   #flush(): void {

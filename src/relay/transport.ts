@@ -27,6 +27,8 @@ export interface ConnectionInfo {
 export interface RelayConnection {
   /** A message has come, whole. */
   handleMessage(data: Data): void;
+  /** Messages have come, whole, in this order: what they bring about is told once. */
+  handleMessages(messages: readonly Data[]): void;
   /** The transport has room again. */
   handleWritable(): void;
   /** The transport has ended. */

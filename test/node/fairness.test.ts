@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Intake } from "../../src/node/intake.ts";
 import { Rounds } from "../../src/node/rounds.ts";
+import { Framing } from "../../src/node/ws-frames.ts";
 import { WsTransport } from "../../src/node/ws-transport.ts";
 import type { ApplicationSignal, Principal, RelayOptions } from "../../src/relay/options.ts";
 import { jsonCodec } from "../../src/session/json-codec.ts";
@@ -166,9 +167,9 @@ test("a message that is unfinished because this side does not read is no fault; 
   try {
     const ws = Object.assign(new EventEmitter(), { pause: vi.fn(), resume: vi.fn() });
     const socket = new EventEmitter();
-    const transport = new WsTransport(ws as never, socket as never, new Rounds());
+    const transport = new WsTransport(ws as never, socket as never, new Rounds(), new Framing());
     const handleFault = vi.fn();
-    const connection = { handleMessage() {}, handleWritable() {}, handleClose() {}, handleFault };
+    const connection = { handleMessage() {}, handleMessages() {}, handleWritable() {}, handleClose() {}, handleFault };
     transport.attach(connection, 100);
     // A frame of two bytes that has begun.
     socket.emit("data", Uint8Array.of(0x82, 0x82, 0, 0, 0, 0, 1));
