@@ -12,11 +12,12 @@ import { Outbox, type StoreOp } from "../delivery/outbox.ts";
 import { readStoredState } from "../delivery/stored-state.ts";
 import { closeCode, ProtocolError, UsageError } from "../errors.ts";
 import { checkFrame, createFrame, encodedSize, encodeFrame, type Frame, Retry, Scope, type Welcome } from "../wire/codec.ts";
-import { clientFrameBytes, contentBytes, maxSafeInteger, type SessionLimits } from "../wire/limits.ts";
+import { clientFrameBytes, contentBytes, type SessionLimits } from "../wire/limits.ts";
 import { Backoff, defaultBackoff } from "./backoff.ts";
 import { ClientConversation } from "./client-conversation.ts";
 import { fromError, toError, toProfile } from "./client-convert.ts";
 import type { ClientEvent } from "./client-events.ts";
+import { helloOf } from "./client-hello.ts";
 import { ClientLife, type PauseReason } from "./client-life.ts";
 import {
   type ClientSessionOptions,
@@ -191,7 +192,7 @@ export class ClientSession {
     }
     const session = this.#outbox.session;
     if (session === undefined) throw new UsageError("STATE_INVALID", "a transport is open before there is a session");
-    this.#send(this.#hello(session.session, session.attempt, this.#token));
+    this.#send(helloOf(this.#options, this.#creditWindow, session.session, session.attempt, this.#token));
     this.#conversation.opened(now);
   }
 
@@ -350,21 +351,9 @@ export class ClientSession {
     this.#life.failed(error, now, toClose(error));
   }
 
-  #hello(session: Uint8Array, attempt: number, token: string): Frame {
-    return createFrame("hello", {
-      major: this.#options.byteStream === true ? 1 : 0,
-      session,
-      attempt: BigInt(attempt),
-      token,
-      features: [...(this.#options.features ?? [])],
-      creditBytes: BigInt(Math.min(this.#creditWindow, maxSafeInteger)),
-      agent: this.#options.agent ?? "chappe-ts",
-    });
-  }
-
   /** What the application gives for hello is refused when it gives it, not when a connection opens. */
   #requireHello(token: string): void {
-    encodeFrame(this.#hello(new Uint8Array(16), 1, token));
+    encodeFrame(helloOf(this.#options, this.#creditWindow, new Uint8Array(16), 1, token));
   }
 
   /** Nothing overtakes the publishes that wait, except a pong (LIV-2). */
