@@ -69,11 +69,11 @@ export class MemoryLink implements BrokerLink, MemoryReader {
         this.fence.told(request);
         sink.settled(request, outcome);
       },
-      appended: (...args) => sink.appended(...args),
-      epochChanged: (...args) => sink.epochChanged(...args),
-      receipt: (...args) => sink.receipt(...args),
-      changed: (...args) => sink.changed(...args),
-      announced: (...args) => sink.announced(...args),
+      appended: sink.appended.bind(sink),
+      epochChanged: sink.epochChanged.bind(sink),
+      receipt: sink.receipt.bind(sink),
+      changed: sink.changed.bind(sink),
+      announced: sink.announced.bind(sink),
     };
     this.relayId = relayId;
   }

@@ -136,5 +136,5 @@ function refused(): PublishOutcome {
 }
 
 function call(sink: BrokerSink, name: keyof BrokerSink, args: readonly unknown[]): void {
-  (sink[name] as (...args: readonly unknown[]) => void).apply(sink, [...args]);
+  Reflect.apply(sink[name], sink, args as unknown[]);
 }
