@@ -122,10 +122,9 @@ export class RedisBroker implements Broker {
 
   /** Ends the connection. End the relays first. */
   async close(): Promise<void> {
-    // What they say as they end is on its way.
     for (const link of [...this.#links]) link.detach();
-    await new Promise((resolve) => void setImmediate(resolve));
-    this.#connection.close();
+    // What they say as they end comes first.
+    await this.#connection.close();
   }
 }
 
@@ -145,12 +144,9 @@ class RedisLink implements BrokerLink {
     this.rooms = new RedisRooms(host);
     this.#topics = new RedisTopics(host);
     this.#onEnd = onEnd;
-    this.#unwatch = host.connection.watch({
-      up: () => {
-        this.rooms.up();
-        this.#topics.up();
-      },
-      down: () => undefined,
+    this.#unwatch = host.connection.onUp(() => {
+      this.rooms.up();
+      this.#topics.up();
     });
   }
 

@@ -16,22 +16,18 @@ export type Reply = Buffer | number | null | readonly Reply[];
 /** The connection was lost: the call may have been done, or not. */
 export class LostError extends Error {}
 
-/** Who is told that calls can be made, and that they cannot. */
-export interface ConnectionWatcher {
-  up(): void;
-  down(): void;
-}
-
 /** Ms: how often Redis is asked whether it is there, how long it may be silent, and between two attempts to reach it. */
 const askEveryMs = 3000;
 const silentMs = 5000;
 const againMs = 200;
+/** Ms that the end waits for what was called. */
+const closeMs = 1000;
 
 export class RedisConnection {
   readonly #module: RedisModule;
   readonly #url: string;
   readonly #onFault: (error: unknown) => void;
-  readonly #watchers = new Set<ConnectionWatcher>();
+  readonly #watchers = new Set<() => void>();
   readonly #channels = new Map<string, Set<(message: Buffer) => void>>();
   /** Changes of channels on their way. */
   readonly #turns = new Map<string, Promise<void>>();
@@ -56,7 +52,7 @@ export class RedisConnection {
     try {
       await connection.#connect();
     } catch (error) {
-      connection.close();
+      await connection.close();
       if (error instanceof UsageError) throw error;
       throw new UsageError("STORE_UNUSABLE", `Redis cannot be reached: ${reasonOf(error)}`, error);
     }
@@ -77,9 +73,10 @@ export class RedisConnection {
     return this.#durability;
   }
 
-  watch(watcher: ConnectionWatcher): () => void {
-    this.#watchers.add(watcher);
-    return () => void this.#watchers.delete(watcher);
+  /** Calls back whenever calls can be made again. @returns what ends that. */
+  onUp(callback: () => void): () => void {
+    this.#watchers.add(callback);
+    return () => void this.#watchers.delete(callback);
   }
 
   /** Runs a script. Calls about the same keys are run in the order in which they are made. Rejects with UNAVAILABLE where nothing was done; with a LostError. */
@@ -145,11 +142,20 @@ export class RedisConnection {
     }
   }
 
-  close(): void {
+  /** Ends, once what was called is done; a server that does not answer is not waited for. */
+  async close(): Promise<void> {
     if (this.#state === "closed") return;
-    this.#drop();
+    const clients = this.#clients ?? [];
     this.#state = "closed";
     clearTimeout(this.#timer);
+    let late: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      late = setTimeout(resolve, closeMs);
+    });
+    const ended = Promise.allSettled(clients.map((client) => (client.isReady ? client.close() : undefined)));
+    await Promise.race([ended, deadline]);
+    clearTimeout(late);
+    this.#drop();
   }
 
   async #listen(client: RedisClientType, channel: string): Promise<void> {
@@ -173,6 +179,22 @@ export class RedisConnection {
     this.#clients = clients;
     for (const client of clients) client.on("error", (error: unknown) => this.#lose(client, error));
     const [calls, told] = clients;
+    const late = setTimeout(() => this.#lose(calls, new LostError("Redis does not answer")), silentMs);
+    try {
+      await this.#greet(calls, told);
+    } finally {
+      clearTimeout(late);
+    }
+    if (this.#clients !== clients || this.#state === "closed") throw new LostError("the connection to Redis was lost");
+    this.#state = "up";
+    // What was given up meanwhile.
+    for (const channel of this.#live) if (!this.#channels.has(channel)) this.#turn(channel).catch(() => undefined);
+    for (const callback of [...this.#watchers]) callback();
+    this.#ask(calls);
+  }
+
+  /** Learns which server it is, and gives it the scripts. */
+  async #greet(calls: RedisClientType, told: RedisClientType): Promise<void> {
     await Promise.all([calls.connect(), told.connect()]);
     const info = await calls.info();
     const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
@@ -182,15 +204,9 @@ export class RedisConnection {
     const scripts = scriptsFor(kinds);
     const shas = await Promise.all(scriptNames.map(async (name) => [name, await calls.scriptLoad(scripts[name])] as const));
     await Promise.all([...this.#channels.keys()].map((channel) => this.#listen(told, channel)));
-    if (this.#clients !== clients || this.#state === "closed") throw new LostError("the connection to Redis was lost");
     this.#shas = new Map(shas);
     this.#server = field("run_id");
     this.#durability = field("aof_enabled") === "1" ? Durability.BUFFERED : Durability.MEMORY;
-    this.#state = "up";
-    // What was given up meanwhile.
-    for (const channel of this.#live) if (!this.#channels.has(channel)) this.#turn(channel).catch(() => undefined);
-    for (const watcher of [...this.#watchers]) watcher.up();
-    this.#ask(calls);
   }
 
   /** A server that says nothing is lost, be its connection open or not. */
@@ -218,7 +234,6 @@ export class RedisConnection {
     this.#drop();
     if (!wasUp) return;
     this.#onFault(error);
-    for (const watcher of [...this.#watchers]) watcher.down();
     this.#again();
   }
 

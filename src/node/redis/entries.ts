@@ -2,6 +2,7 @@
 
 import type { Stored } from "../../relay/broker.ts";
 import { type Chat, type ChatKind, type Content, createFrame, decodeFrame, encodeFrame, type Profile } from "../../wire/codec.ts";
+import { bufferOf } from "./keys.ts";
 
 /** A frame of a chat has to have an offset and an id; here they say nothing. */
 const noId = new Uint8Array(16);
@@ -46,8 +47,4 @@ function chatOf(bytes: Uint8Array): Chat {
   const { body } = decodeFrame(bytes, { verbatim: "keep" });
   if (body.case !== "chat") throw new TypeError(`an entry of the log is a ${body.case}`);
   return body.value;
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -47,7 +47,8 @@ export function resultOf(bytes: Buffer): Extract<PublishOutcome, { type: "stored
     case "V":
       return { type: "voided" };
     default: {
-      const [code = "", message = "not with this target"] = text.split("\n", 2);
+      const end = text.indexOf("\n");
+      const [code, message] = end < 0 ? [text, "not with this target"] : [text.slice(0, end), text.slice(end + 1)];
       return { type: "rejected", code: code as ErrorCodeName, message };
     }
   }

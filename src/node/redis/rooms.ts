@@ -56,8 +56,10 @@ interface OpenRoom {
   epoch: number;
   /** The offset that is told next. */
   next: number;
+  /** The highest offset of this epoch that the channel has told of. */
+  heard: number;
   first: number;
-  /** `filling`: what is missing is read; messages wait, for they come again with it. */
+  /** `filling`: what is missing is read; what the channel tells meanwhile comes with it. */
   state: "opening" | "told" | "filling";
 }
 
@@ -66,7 +68,6 @@ interface Waiting {
   readonly request: PublishRequest;
   /** The epoch in which it was given. */
   readonly epoch: number;
-  state: "waits" | "sent";
 }
 
 /** Publishes of a link that wait at a time; a further one is refused. */
@@ -91,10 +92,7 @@ export class RedisRooms {
   up(): void {
     for (const room of this.#rooms.values()) if (room.state !== "opening") this.#synchronize(room);
     this.#refusals++;
-    for (const waiting of this.#waiting) {
-      waiting.state = "waits";
-      this.#send(waiting);
-    }
+    for (const waiting of this.#waiting) this.#send(waiting);
   }
 
   async open(name: string): Promise<RoomLog> {
@@ -124,21 +122,14 @@ export class RedisRooms {
       this.#host.sink.settled(request, retry("Redis is not there"));
       return;
     }
-    const waiting: Waiting = { request, epoch: room.epoch, state: "waits" };
+    const waiting: Waiting = { request, epoch: room.epoch };
     this.#waiting.add(waiting);
     if (this.#host.connection.isUp) this.#send(waiting);
   }
 
   async append(room: string, entry: BackendEntry): Promise<Stored> {
     const { id, sender, kind, target, content } = entry;
-    const chat = [
-      bufferOf(id),
-      sender,
-      String(kind),
-      bufferOf(target),
-      headBytes({ ...entry, profile: entry.profile }),
-      bodyBytes(content),
-    ];
+    const chat = [bufferOf(id), sender, String(kind), bufferOf(target), headBytes(entry), bodyBytes(content)];
     const result = resultOf((await this.#call("append", room, chat)) as Buffer);
     if (result.type === "stored") return { offset: result.offset, timeMs: result.timeMs };
     throw result.type === "rejected" ? new ProtocolError(result.code, result.message) : unavailable("nothing was stored");
@@ -188,6 +179,7 @@ export class RedisRooms {
       early: [],
       epoch: 0,
       next: 1,
+      heard: 0,
       first: 1,
       state: "opening",
     };
@@ -235,9 +227,12 @@ export class RedisRooms {
     if (type === "E") this.#epoch(room, { epoch: Number(epoch), head: a, firstRetained: b });
     else if (Number(epoch) !== room.epoch) return;
     else if (type === "R") this.#host.sink.receipt(room.name, body.toString(), { delivered: a, read: b });
-    else if (a > room.next) this.#fill(room);
-    else if (a === room.next && room.state === "told") {
-      this.#tell(room, entryOf({ offset: a, timeMs: b }, d as ChatKind, body.subarray(0, e), body.subarray(e)), c);
+    else {
+      room.heard = Math.max(room.heard, a);
+      if (a > room.next) this.#fill(room);
+      else if (a === room.next && room.state === "told") {
+        this.#tell(room, entryOf({ offset: a, timeMs: b }, d as ChatKind, body.subarray(0, e), body.subarray(e)), c);
+      }
     }
   }
 
@@ -251,22 +246,30 @@ export class RedisRooms {
     if (log.epoch === room.epoch) return;
     room.epoch = log.epoch;
     room.next = log.head + 1;
+    room.heard = 0;
     room.first = log.firstRetained;
     this.#host.sink.epochChanged(room.name, { ...log, durability: this.#host.connection.durability });
   }
 
   /** Brings a room to what Redis says of it. */
   #synchronize(room: OpenRoom): void {
-    this.#call("state", room.name, []).then(
-      (reply) => {
-        if (!this.#isOpen(room)) return;
-        const log = stateOf(reply as Buffer[]);
-        this.#epoch(room, log);
-        if (log.head >= room.next) this.#fill(room);
-      },
-      // Lost again: with the next connection all of this is done again.
-      this.#host.onFault,
-    );
+    // Lost again: with the next connection all of this is done again.
+    this.#learn(room).then((log) => {
+      if (log !== undefined && log.head >= room.next) this.#fill(room);
+    }, this.#host.onFault);
+  }
+
+  /** Tells the epoch of a room, where it is another one. @returns the log; undefined where nobody has the room open any more. */
+  async #learn(room: OpenRoom): Promise<LogState | undefined> {
+    for (;;) {
+      const { epoch } = room;
+      const log = stateOf((await this.#call("state", room.name, [])) as Buffer[]);
+      if (!this.#isOpen(room)) return undefined;
+      // The channel was quicker, and what it told may be newer.
+      if (room.epoch !== epoch) continue;
+      this.#epoch(room, log);
+      return log;
+    }
   }
 
   /** Reads what was not told. */
@@ -286,8 +289,11 @@ export class RedisRooms {
 
   async #filled(room: OpenRoom): Promise<void> {
     for (;;) {
+      const { epoch } = room;
       const slice = await this.read(room.name, { after: room.next - 1, limit: fillLimit, maxBytes: fillBytes });
       if (!this.#isOpen(room)) return;
+      // The channel was quicker, and what it told may be newer.
+      if (room.epoch !== epoch) continue;
       if (slice.epoch !== room.epoch || slice.firstRetained > room.next) {
         // Another log, or one of which the next entry is gone: what was told does not lead to it.
         room.epoch = 0;
@@ -295,14 +301,14 @@ export class RedisRooms {
         return;
       }
       for (const entry of slice.entries) if (Number(entry.offset) === room.next) this.#tell(room, entry, slice.firstRetained);
-      if (room.next > slice.head) return;
+      // What came between the reading and its answer is not in it.
+      if (room.next > Math.max(slice.head, room.heard)) return;
     }
   }
 
   #send(waiting: Waiting): void {
     const { request } = waiting;
     const { room, producer, seq, id, sender, kind, target, mayRedact, reject, content } = request;
-    waiting.state = "sent";
     const args: Argument[] = [
       String(waiting.epoch),
       String(seq),
@@ -334,11 +340,8 @@ export class RedisRooms {
     else if (room === undefined || room.epoch !== waiting.epoch) this.#settle(waiting, retry("the log has another epoch"));
     else {
       // The relay has to know of the epoch first (PUB-19).
-      this.#call("state", room.name, []).then(
-        (reply) => {
-          if (this.#isOpen(room)) this.#epoch(room, stateOf(reply as Buffer[]));
-          this.#settle(waiting, retry("the log has another epoch"));
-        },
+      this.#learn(room).then(
+        () => this.#settle(waiting, retry("the log has another epoch")),
         (error: unknown) => {
           if (!(error instanceof LostError)) this.#settle(waiting, retry("Redis is not there"));
         },

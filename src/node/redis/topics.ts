@@ -41,6 +41,8 @@ interface Followed {
   readonly listener: (message: Buffer) => void;
   /** Whose each key is, and what stands there. */
   readonly kept: Map<string, Kept>;
+  /** Resolves when what stood there before is in it. */
+  loaded: Promise<void>;
 }
 
 /** Ms: a relay counts as ended that has not said for as long that it lives; how often it says so; least life of a registry. */
@@ -54,7 +56,7 @@ export class RedisTopics {
   /** Times of values run here. */
   readonly #picture: MemoryRegistry;
   /** What this relay has set, by topic and key: it is set again where Redis has lost it. */
-  readonly #own = new Map<string, Map<string, string>>();
+  readonly #own = new Map<string, Map<string, Kept>>();
   #timer: unknown;
   #state: "open" | "ended" = "open";
 
@@ -71,7 +73,8 @@ export class RedisTopics {
   /** Redis is there again: what it has lost is set again, and what was missed is told. */
   up(): void {
     this.#call("live", aliveKeys(this.#host.prefix, this.#host.linkId), [String(livesFor)]);
-    for (const [topic, keys] of this.#own) for (const [key, json] of keys) this.#put(topic, key, json);
+    this.#forgetPast();
+    for (const [topic, keys] of this.#own) for (const [key, kept] of keys) this.#put(topic, key, kept);
     for (const [topic, followed] of this.#followed) {
       this.#load(topic).then((found) => {
         if (this.#followed.get(topic) !== followed) return;
@@ -83,20 +86,31 @@ export class RedisTopics {
   }
 
   async follow(topic: string): Promise<ReadonlyMap<string, RegistryValue>> {
-    let followed = this.#followed.get(topic);
-    if (followed === undefined) {
-      followed = { listener: (message) => this.#hear(topic, message), kept: new Map() };
-      this.#followed.set(topic, followed);
-      try {
-        await this.#host.connection.subscribe(this.#channel(topic), followed.listener);
-        const found = await this.#load(topic);
-        for (const [key, kept] of found) if (!followed.kept.has(key)) this.#show(topic, key, kept);
-      } catch (error) {
-        if (this.#followed.get(topic) === followed) this.unfollow(topic);
-        throw error;
-      }
-    }
+    await (this.#followed.get(topic) ?? this.#following(topic)).loaded;
     return this.#picture.list(topic);
+  }
+
+  #following(topic: string): Followed {
+    const followed: Followed = {
+      listener: (message) => this.#hear(topic, message),
+      kept: new Map(),
+      loaded: Promise.resolve(),
+    };
+    this.#followed.set(topic, followed);
+    followed.loaded = this.#begin(topic, followed);
+    return followed;
+  }
+
+  async #begin(topic: string, followed: Followed): Promise<void> {
+    try {
+      await this.#host.connection.subscribe(this.#channel(topic), followed.listener);
+      const found = await this.#load(topic);
+      if (this.#followed.get(topic) !== followed) return;
+      for (const [key, kept] of found) if (!followed.kept.has(key)) this.#show(topic, key, kept);
+    } catch (error) {
+      if (this.#followed.get(topic) === followed) this.unfollow(topic);
+      throw error;
+    }
   }
 
   unfollow(topic: string): void {
@@ -109,10 +123,10 @@ export class RedisTopics {
 
   put(topic: string, key: string, value: RegistryValue, ttlMs: number | undefined): void {
     const endsAtMs = ttlMs === undefined ? 0 : this.#host.clock.wall() + ttlMs;
-    const json = JSON.stringify({ value, owner: this.#host.linkId, endsAtMs } satisfies Kept);
-    const own = this.#own.get(topic) ?? new Map<string, string>();
-    this.#own.set(topic, own.set(key, json));
-    this.#put(topic, key, json);
+    const kept: Kept = { value, owner: this.#host.linkId, endsAtMs };
+    const own = this.#own.get(topic) ?? new Map<string, Kept>();
+    this.#own.set(topic, own.set(key, kept));
+    this.#put(topic, key, kept);
   }
 
   remove(topic: string, key: string): void {
@@ -137,21 +151,24 @@ export class RedisTopics {
     this.#state = "ended";
     this.#host.clock.clearTimer(this.#timer);
     for (const [topic, keys] of this.#own) {
-      for (const [key, json] of keys) if ((JSON.parse(json) as Kept).value.type !== "seen") this.#removeFrom(topic, key, json);
+      for (const [key, kept] of keys) if (kept.value.type !== "seen") this.#removeFrom(topic, key, JSON.stringify(kept));
     }
     this.#call("end", aliveKeys(this.#host.prefix, this.#host.linkId), []);
     for (const topic of [...this.#followed.keys()]) this.unfollow(topic);
   }
 
-  #put(topic: string, key: string, json: string): void {
-    const kept = JSON.parse(json) as Kept;
-    const leftMs = kept.endsAtMs === 0 ? Number.POSITIVE_INFINITY : kept.endsAtMs - this.#host.clock.wall();
-    if (leftMs <= 0) {
-      this.#forget(topic, key);
-      return;
+  #put(topic: string, key: string, kept: Kept): void {
+    const leftMs = kept.endsAtMs === 0 ? 0 : kept.endsAtMs - this.#host.clock.wall();
+    const lives = String(Math.max(registryLives, Math.ceil(leftMs)));
+    this.#call("put", this.#keys(topic), [key, JSON.stringify(kept), lives, toJson({ type: "put", key, kept })]);
+  }
+
+  /** What this relay has set and has gone by its time is not set again. */
+  #forgetPast(): void {
+    const now = this.#host.clock.wall();
+    for (const [topic, keys] of this.#own) {
+      for (const [key, { endsAtMs }] of keys) if (endsAtMs !== 0 && endsAtMs <= now) this.#forget(topic, key);
     }
-    const lives = Math.max(registryLives, Number.isFinite(leftMs) ? Math.ceil(leftMs) : 0);
-    this.#call("put", this.#keys(topic), [key, json, String(lives), toJson({ type: "put", key, kept })]);
   }
 
   #forget(topic: string, key: string): void {
@@ -195,6 +212,7 @@ export class RedisTopics {
   #say(): void {
     if (this.#state === "ended") return;
     this.#timer = this.#host.clock.setTimer(saysEvery, () => this.#say());
+    this.#forgetPast();
     if (!this.#host.connection.isUp) return;
     this.#call("live", aliveKeys(this.#host.prefix, this.#host.linkId), [String(livesFor)]);
     const owners = new Set([...this.#followed.values()].flatMap(({ kept }) => [...kept.values()].map(({ owner }) => owner)));

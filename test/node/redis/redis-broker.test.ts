@@ -267,6 +267,25 @@ describe("a server that is gone", () => {
   });
 });
 
+test("a server that is frozen is one that is gone, until it answers again", { timeout: 30_000 }, async () => {
+  const own = await RedisServer.start();
+  const faults: unknown[] = [];
+  const world = { ...attach(await open({ url: own.url, onFault: (error) => faults.push(error) })) };
+  const { epoch } = await world.link.open("r", "ada");
+  await publish(world, 1);
+  own.signal("SIGSTOP");
+  world.link.publish(request(2));
+  const error = await refused(() => open({ url: own.url }));
+  expect(error).toMatchObject({ code: "STORE_UNUSABLE" });
+  await until(() => faults.length > 0);
+  own.signal("SIGCONT");
+  // Nobody knew what became of it: it is decided again, in the same log.
+  await until(() => world.told.settled.length === 2);
+  expect(world.told.settled[1]?.[1]).toMatchObject({ type: "stored", offset: 2 });
+  expect(await world.link.open("r", "ada")).toMatchObject({ epoch, head: 2 });
+  await own.stop();
+});
+
 describe("a Redis that cannot be had", () => {
   const wall = { clock: new FakeClock(), random: fakeRandom() };
 
