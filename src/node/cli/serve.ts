@@ -69,6 +69,7 @@ export const serve: Command = {
   examples: [
     "chappe serve --dev",
     "chappe serve --dev --data ./logs",
+    "chappe serve --dev --redis redis://127.0.0.1:6379",
     "chappe serve --tokens tokens.json --origin https://chat.example.org",
   ],
   run: async (given, io) => {
