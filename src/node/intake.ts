@@ -9,7 +9,7 @@
 
 import { Fifo } from "../session/server-queues.ts";
 import type { Data } from "../session/transmit.ts";
-import type { Rounds, Served } from "./rounds.ts";
+import type { Served, Turns } from "./turns.ts";
 
 /** The share, in bytes: at least one message, whatever its length. Small, for a batch of 3 KiB has 256 frames (BAT-6). */
 const share = 4 * 1024;
@@ -27,7 +27,7 @@ export interface IntakePort {
 }
 
 export class Intake implements Served {
-  readonly #rounds: Rounds;
+  readonly #turns: Turns;
   readonly #port: IntakePort;
   readonly #queue = new Fifo<Data>();
   /** Of this turn's share; below 0 where the last message was longer. */
@@ -36,8 +36,8 @@ export class Intake implements Served {
   #source: "flowing" | "paused" | "ended" | "over" = "flowing";
   #target: "open" | "dropping" = "open";
 
-  constructor(rounds: Rounds, port: IntakePort) {
-    this.#rounds = rounds;
+  constructor(turns: Turns, port: IntakePort) {
+    this.#turns = turns;
     this.#port = port;
   }
 
@@ -89,7 +89,7 @@ export class Intake implements Served {
     this.#left -= messageCost + data.length;
     if (this.#turn === "untouched") {
       this.#turn = "touched";
-      this.#rounds.wait(this);
+      this.#turns.wait(this);
     }
     if (this.#left <= 0 && this.#source === "flowing") {
       this.#source = "paused";

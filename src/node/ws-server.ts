@@ -9,7 +9,7 @@ import { check, checkedBy, doing, must, type Rules, whole } from "../session/opt
 import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
 import { loadWs } from "./optional.ts";
 import { isOrigin } from "./origin.ts";
-import { Rounds } from "./rounds.ts";
+import { Turns } from "./turns.ts";
 import { judgeUpgrade, type Refusal, refuse } from "./upgrade.ts";
 import { routeUpgrades } from "./upgrade-routes.ts";
 import { Framing } from "./ws-frames.ts";
@@ -111,8 +111,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
   );
   const taken = { origins, subprotocols: [...servers.keys()] };
   const open = new Set<Duplex>();
-  const rounds = new Rounds();
-  const framing = new Framing();
+  const shared = { turns: new Turns(), framing: new Framing() };
   let isAccepting = true;
 
   const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -129,7 +128,7 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
     chosen?.made.handleUpgrade(request, socket, head, (ws) => {
       open.add(socket);
       socket.once("close", () => open.delete(socket));
-      const transport = new WsTransport(ws, socket, rounds, framing);
+      const transport = new WsTransport(ws, socket, shared);
       try {
         transport.attach(relay.accept(transport, { codec: chosen.codec, headers: headersOf(request) }), timeoutMs);
       } catch (error) {

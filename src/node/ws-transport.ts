@@ -10,7 +10,7 @@ import type { RelayConnection, RelayTransport } from "../relay/transport.ts";
 import type { Data } from "../session/transmit.ts";
 import { Intake } from "./intake.ts";
 import { MessageBoundary } from "./message-boundary.ts";
-import type { Rounds } from "./rounds.ts";
+import type { Turning, Turns } from "./turns.ts";
 import type { Framing } from "./ws-frames.ts";
 
 /** Below so many bytes that wait in this process, the relay is asked for more. */
@@ -28,12 +28,17 @@ const open = 1;
  */
 type State = "open" | "closing" | "ended";
 
+/** What all connections of a server share. */
+export interface Shared {
+  readonly turns: Turns;
+  readonly framing: Framing;
+}
+
 /** The transport of one WebSocket. */
-export class WsTransport implements RelayTransport {
+export class WsTransport implements RelayTransport, Turning {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
-  readonly #rounds: Rounds;
-  readonly #framing: Framing;
+  readonly #shared: Shared;
   /** What this turn writes. */
   #frames: Buffer[] = [];
   #frameBytes = 0;
@@ -44,15 +49,10 @@ export class WsTransport implements RelayTransport {
   #state: State = "open";
   #isTelling = false;
 
-  /**
-   * @param rounds - where those wait whose input has to go on in a later turn; one for all connections of a server.
-   * @param framing - one for all connections of a server.
-   */
-  constructor(ws: WebSocket, socket: Duplex, rounds: Rounds, framing: Framing) {
+  constructor(ws: WebSocket, socket: Duplex, shared: Shared) {
     this.#ws = ws;
     this.#socket = socket;
-    this.#rounds = rounds;
-    this.#framing = framing;
+    this.#shared = shared;
     // What ws objects to, it closes by itself (TRN-12); the close event follows. Heard from the start: a first frame may come with the
     // request, and an error that nobody hears ends the process.
     ws.on("error", () => this.#ended());
@@ -65,9 +65,9 @@ export class WsTransport implements RelayTransport {
 
   send(data: Data): void {
     if (this.#state !== "open") return;
-    const frame = this.#framing.frame(data);
+    const frame = this.#shared.framing.frame(data);
     this.#frameBytes += frame.length;
-    if (this.#frames.push(frame) === 1) process.nextTick(this.#write);
+    if (this.#frames.push(frame) === 1) this.#shared.turns.speaks(this);
   }
 
   close(code: number, reason: string): void {
@@ -77,7 +77,7 @@ export class WsTransport implements RelayTransport {
     this.#intake?.drop();
     this.#inbox = [];
     if (before === "ended") return;
-    this.#write();
+    this.write();
     this.#ws.close(code, reason);
     // A peer that is dead answers no closing handshake (LIV-4).
     if (code === closeCode("HEARTBEAT_TIMEOUT")) setImmediate(() => this.#ws.terminate());
@@ -89,12 +89,12 @@ export class WsTransport implements RelayTransport {
    */
   attach(connection: RelayConnection, messageTimeoutMs: number): void {
     this.#connection = connection;
-    const intake = new Intake(this.#rounds, {
+    const intake = new Intake(this.#shared.turns, {
       deliver: (data) => {
-        if (this.#inbox.push(data) === 1) process.nextTick(this.#deliver);
+        if (this.#inbox.push(data) === 1) this.#shared.turns.hears(this);
       },
       ended: () => {
-        this.#deliver();
+        this.tell();
         connection.handleClose();
       },
       pause: () => this.#ws.pause(),
@@ -118,26 +118,26 @@ export class WsTransport implements RelayTransport {
   }
 
   /** All messages of one turn come as one: what they bring about is told once. */
-  readonly #deliver = (): void => {
+  tell(): void {
     const messages = this.#inbox;
     if (messages.length === 0) return;
     this.#inbox = [];
     this.#connection?.handleMessages(messages);
-  };
+  }
 
   /** All frames of one turn leave in one write. */
-  readonly #write = (): void => {
+  write(): void {
     const frames = this.#frames;
     if (frames.length === 0) return;
     this.#frames = [];
     this.#frameBytes = 0;
     // Behind the answer of ws to a peer that closes nothing may follow.
-    if (this.#ws.readyState === open) this.#socket.write(this.#framing.join(frames), this.#flushed);
-  };
+    if (this.#ws.readyState === open) this.#socket.write(this.#shared.framing.join(frames), this.#flushed);
+  }
 
   /** Called for each write that is on its way; many are so at once, and are told once. */
   readonly #flushed = (): void => {
-    if (this.#isTelling || this.bufferedBytes > lowWaterBytes) return;
+    if (this.#isTelling || this.#connection?.isHeld !== true || this.bufferedBytes > lowWaterBytes) return;
     this.#isTelling = true;
     process.nextTick(() => {
       this.#isTelling = false;

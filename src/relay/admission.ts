@@ -23,6 +23,7 @@ export class Admission {
   readonly #deadlines: Deadlines;
   #hello: HelloInfo | undefined;
   #session = "";
+  #producer = "";
   #who: CheckedPrincipal | undefined;
   /** What has to be undone at the end, step by step. */
   #stage: "new" | "following" | "entered" = "new";
@@ -51,6 +52,11 @@ export class Admission {
   /** Hexadecimal; of fixed length. */
   get session(): string {
     return this.#session;
+  }
+
+  /** The session comes first: it has one length, so that no two producers have one name. */
+  get producer(): string {
+    return this.#producer;
   }
 
   get attempt(): number {
@@ -127,6 +133,7 @@ export class Admission {
       return this.#refuse(error);
     }
     const { user } = this;
+    this.#producer = this.#session + user;
     this.#stage = "following";
     this.#hub.identified(this.#connection);
     attempt(

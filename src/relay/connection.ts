@@ -34,6 +34,7 @@ export class Connection implements RelayConnection {
   readonly #publishing: PublishDesk;
   #timer: { readonly at: number; readonly handle: unknown } | undefined;
   #farewell: "graceful" | "lost" = "lost";
+  #isHeld = false;
 
   constructor(hub: Hub, id: string, transport: RelayTransport, info: ConnectionInfo) {
     const { limits, times, clock, controlQueueBytes, chatQueueBytes } = hub.config;
@@ -77,9 +78,9 @@ export class Connection implements RelayConnection {
     return this.#admission.attempt;
   }
 
-  /** The session comes first: it has one length, so that no two producers have one name. */
+  /** Who publishes, as a broker knows it (PUB-9). */
   get producer(): string {
-    return this.session + this.user;
+    return this.#admission.producer;
   }
 
   get principal(): Principal {
@@ -108,6 +109,10 @@ export class Connection implements RelayConnection {
       }
     });
     this.turn();
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
   handleWritable(): void {
@@ -224,7 +229,9 @@ export class Connection implements RelayConnection {
         this.#on(event);
       }
       // At the end nothing waits for a client that does not read (ERR-8, 3).
-      while (this.isClosed || this.#transport.bufferedBytes < this.#hub.config.transportBytes) {
+      while (true) {
+        this.#isHeld = !this.isClosed && this.#transport.bufferedBytes >= this.#hub.config.transportBytes;
+        if (this.#isHeld) break;
         const transmit = engine.pollTransmit(this.#now());
         if (transmit === undefined) break;
         progress = true;

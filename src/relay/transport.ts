@@ -29,7 +29,9 @@ export interface RelayConnection {
   handleMessage(data: Data): void;
   /** Messages have come, whole, in this order: what they bring about is told once. */
   handleMessages(messages: readonly Data[]): void;
-  /** The transport has room again. */
+  /** Whether something waits for the transport to have room. */
+  readonly isHeld: boolean;
+  /** The transport has room again: it is told so where {@link isHeld}. */
   handleWritable(): void;
   /** The transport has ended. */
   handleClose(): void;

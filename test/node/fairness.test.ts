@@ -4,7 +4,7 @@ import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Intake } from "../../src/node/intake.ts";
-import { Rounds } from "../../src/node/rounds.ts";
+import { Turns } from "../../src/node/turns.ts";
 import { Framing } from "../../src/node/ws-frames.ts";
 import { WsTransport } from "../../src/node/ws-transport.ts";
 import type { ApplicationSignal, Principal, RelayOptions } from "../../src/relay/options.ts";
@@ -167,9 +167,19 @@ test("a message that is unfinished because this side does not read is no fault; 
   try {
     const ws = Object.assign(new EventEmitter(), { pause: vi.fn(), resume: vi.fn() });
     const socket = new EventEmitter();
-    const transport = new WsTransport(ws as never, socket as never, new Rounds(), new Framing());
+    const transport = new WsTransport(ws as never, socket as never, {
+      turns: new Turns(),
+      framing: new Framing(),
+    });
     const handleFault = vi.fn();
-    const connection = { handleMessage() {}, handleMessages() {}, handleWritable() {}, handleClose() {}, handleFault };
+    const connection = {
+      isHeld: false,
+      handleMessage() {},
+      handleMessages() {},
+      handleWritable() {},
+      handleClose() {},
+      handleFault,
+    };
     transport.attach(connection, 100);
     // A frame of two bytes that has begun.
     socket.emit("data", Uint8Array.of(0x82, 0x82, 0, 0, 0, 0, 1));
@@ -187,17 +197,17 @@ test("a message that is unfinished because this side does not read is no fault; 
 });
 
 describe("the share of a turn", () => {
-  function setup(): { rounds: Rounds; make(name: string): Intake; log: string[] } {
-    const rounds = new Rounds();
+  function setup(): { turns: Turns; make(name: string): Intake; log: string[] } {
+    const turns = new Turns();
     const log: string[] = [];
     const make = (name: string): Intake =>
-      new Intake(rounds, {
+      new Intake(turns, {
         deliver: (data) => void log.push(`${name}${data.length}`),
         ended: () => void log.push(`${name} ended`),
         pause: () => void log.push(`${name} paused`),
         resume: () => void log.push(`${name} resumed`),
       });
-    return { rounds, make, log };
+    return { turns, make, log };
   }
   const turn = async (): Promise<void> => {
     await new Promise((resolve) => setImmediate(resolve));

@@ -283,6 +283,8 @@ describe.skipIf(redisMissing !== undefined)("on a server", () => {
     // Nobody knew what became of it: it is decided again, in the same log.
     await until(() => world.told.settled.length === 2);
     expect(world.told.settled[1]?.[1]).toMatchObject({ type: "stored", offset: 2 });
+    // The entry comes by the channel: before the answer, or behind it. Who opens the room is told the head that was told.
+    await until(() => world.told.appended.length === 2);
     expect(await world.link.open("r", "ada")).toMatchObject({ epoch, head: 2 });
     await own.stop();
   });
