@@ -3,5 +3,7 @@
 export { DiskBroker, type DiskBrokerOptions } from "./disk-broker.ts";
 export { FileStorage, type FileStorageOptions } from "./file-storage.ts";
 export { nodeClock, nodeRandom } from "./host.ts";
+export { type JwtHooks, type JwtOptions, jwtHooks } from "./jwt.ts";
+export type { JwtPrincipal } from "./jwt-claims.ts";
 export { RedisBroker, type RedisBrokerOptions } from "./redis/broker.ts";
 export { type AttachedRelay, type AttachOptions, attachRelay } from "./ws-server.ts";

@@ -11,6 +11,14 @@ export type LmdbModule = typeof import("lmdb");
 /** The module `redis`: for logs that several nodes share. */
 export type RedisModule = typeof import("redis");
 
+/** The module `jose`: for JSON Web Tokens. */
+export type JoseModule = typeof import("jose");
+
+/** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
+export function loadJose(): Promise<JoseModule> {
+  return loadOptional("jose", () => import("jose"));
+}
+
 /** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
 export function loadWs(): Promise<WsModule> {
   return loadOptional("ws", () => import("ws"));

@@ -122,7 +122,8 @@ export class Admission {
   }
 
   #authenticate(token: string): ReturnType<Hub["config"]["authenticate"]> {
-    return this.#hub.config.authenticate({ token, agent: this.#hello?.agent ?? "", headers: this.#headers });
+    const given = token === "" ? bearerOf(this.#headers) : token;
+    return this.#hub.config.authenticate({ token: given, agent: this.#hello?.agent ?? "", headers: this.#headers });
   }
 
   #identified(principal: Principal): void {
@@ -173,4 +174,9 @@ export class Admission {
       ? error
       : this.#connection.unavailable("authenticate", error);
   }
+}
+
+/** The token that the upgrade request carried, as RFC 6750 has it; empty where there is none. */
+function bearerOf(headers: ReadonlyMap<string, string>): string {
+  return /^bearer +([\w\-.~+/]+=*)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? "";
 }

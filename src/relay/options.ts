@@ -23,7 +23,7 @@ export interface Principal {
 
 /** What is known of a client that wants to talk. */
 export interface Credentials {
-  /** Empty: what the upgrade request carried counts. MUST NOT be logged (AUT-2). */
+  /** Of hello or refresh; where that is empty, of `Authorization: Bearer` of the upgrade request; empty: `headers` may say more. MUST NOT be logged (AUT-2). */
   readonly token: string;
   /** Name and version of the client. */
   readonly agent: string;

@@ -108,9 +108,9 @@ export class Peer {
   readonly #codec: FrameCodec;
   #wake: () => void = () => undefined;
 
-  private constructor(url: string, codec: FrameCodec) {
+  private constructor(url: string, codec: FrameCodec, headers: Readonly<Record<string, string>>) {
     this.#codec = codec;
-    this.ws = new WebSocket(url, [codec.subprotocol]);
+    this.ws = new WebSocket(url, [codec.subprotocol], { headers });
     this.ws.on("message", (data: Buffer, isBinary) => {
       this.frames.push(codec.parse(isBinary ? new Uint8Array(data) : data.toString(), {}));
       this.#wake();
@@ -124,8 +124,12 @@ export class Peer {
     );
   }
 
-  static async open(url: string, form: "binary" | "json" = "binary"): Promise<Peer> {
-    const peer = new Peer(url, form === "binary" ? binaryCodec : jsonCodec);
+  static async open(
+    url: string,
+    form: "binary" | "json" = "binary",
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Peer> {
+    const peer = new Peer(url, form === "binary" ? binaryCodec : jsonCodec, headers);
     await once(peer.ws, "open");
     return peer;
   }

@@ -15,11 +15,10 @@ import { loadWs } from "../optional.ts";
 import { isOrigin } from "../origin.ts";
 import { isRedisUrl, RedisBroker } from "../redis/broker.ts";
 import { attachRelay } from "../ws-server.ts";
+import { type Admitted, aboutAuthentication, authenticationOf, authenticationOptions } from "./authentication.ts";
 import { type Command, type Given, refused, wholeFrom } from "./command.ts";
 import { CliError, type Io, systemReason } from "./io.ts";
 import { jsonLog, type Level, levels } from "./log.ts";
-import { readSource, sourceOf } from "./source.ts";
-import { type Authenticate, developmentTokens, tokensOf } from "./tokens.ts";
 
 const isPath = must("a path, as /chat, without ? and #", (value) => typeof value === "string" && /^\/[^?#\s]*$/.test(value));
 
@@ -33,8 +32,7 @@ export const serve: Command = {
       "process: clients are told, and publish again what was not stored. With it they outlive the process, and what was acknowledged is " +
       "on the disk; one process at a time may hold the folder. With --redis they are in Redis, and several relays share them. Writes one line of JSON for each event to standard error; no tokens, " +
       "and nothing that people write.",
-    "One of --tokens and --dev says who may connect. The file of --tokens is a JSON object from tokens to users: a user id, or " +
-      '{"user": …, "displayName": …, "avatarUri": …}, of at most 256, 256 and 2048 bytes.',
+    ...aboutAuthentication,
     "The connection is not encrypted: put something that speaks TLS before a relay that others than this machine reach.",
     "SIGTERM and SIGINT: says goodbye to all clients, sends the acks that are due, and ends with exit code 0; a second one ends at once.",
   ],
@@ -42,8 +40,7 @@ export const serve: Command = {
     host: { value: "ADDRESS", default: "127.0.0.1", help: "Address to listen on." },
     port: { value: "PORT", default: "7900", rule: wholeFrom(0, 65_535), help: "Port to listen on; 0: any that is free." },
     path: { value: "PATH", default: "/", rule: isPath, help: "Path of the endpoint." },
-    tokens: { value: "FILE", help: "Who may connect: tokens and their users." },
-    dev: { help: "For development: anyone may connect from this machine, and the token is the user's name." },
+    ...authenticationOptions,
     origin: {
       value: "ORIGIN",
       multiple: true,
@@ -71,6 +68,7 @@ export const serve: Command = {
     "chappe serve --dev --data ./logs",
     "chappe serve --dev --redis redis://127.0.0.1:6379",
     "chappe serve --tokens tokens.json --origin https://chat.example.org",
+    "chappe serve --jwt-secret key.txt --jwt-issuer any --jwt-audience chat",
   ],
   run: async (given, io) => {
     const host = given.text("host") ?? "";
@@ -81,13 +79,13 @@ export const serve: Command = {
     const maxEntries = given.number("retention");
     const listed = given.texts("origin");
     const origins = (at: number): readonly string[] => (listed.length === 0 && given.has("dev") ? pagesOf(at) : listed);
-    const authenticate = await authenticationOf(given, host, io);
+    const admission = await authenticationOf(given, host, io);
     const clock = nodeClock();
     const log = jsonLog(io.stderr, given.text("log") as Level, clock.wall);
 
     const broker = await brokerOf(given, { clock, random: nodeRandom, retention: { maxEntries } }, log);
     try {
-      await serveUntilStopped({ broker, authenticate, log, host, port, path, origins, maxConnections, drainMs }, io);
+      await serveUntilStopped({ broker, admission, log, host, port, path, origins, maxConnections, drainMs }, io);
     } finally {
       await broker.close();
     }
@@ -99,7 +97,7 @@ export const serve: Command = {
 /** What a relay is served with. */
 interface Served {
   readonly broker: Broker;
-  readonly authenticate: Authenticate;
+  readonly admission: Admitted;
   readonly log: Logger;
   readonly host: string;
   readonly port: number;
@@ -111,8 +109,8 @@ interface Served {
 }
 
 async function serveUntilStopped(served: Served, io: Io): Promise<void> {
-  const { broker, authenticate, log, host, path, maxConnections, drainMs } = served;
-  const relay = new Relay({ broker, clock: nodeClock(), random: nodeRandom, authenticate, log });
+  const { broker, admission, log, host, path, maxConnections, drainMs } = served;
+  const relay = new Relay({ broker, clock: nodeClock(), random: nodeRandom, ...admission, log });
   const server = createServer((_request, response) => {
     response.writeHead(426, { "Content-Type": "text/plain; charset=utf-8", Connection: "Upgrade", Upgrade: "websocket" });
     response.end("A Chappe relay: connect with a WebSocket.\n");
@@ -168,18 +166,6 @@ function withoutPassword(address: string): string {
   const url = new URL(address);
   if (url.password !== "") url.password = "...";
   return url.href;
-}
-
-async function authenticationOf(given: Given, host: string, io: Io): Promise<Authenticate> {
-  const file = given.text("tokens");
-  if (given.has("dev")) {
-    if (file !== undefined) throw new CliError("give either --tokens or --dev, not both");
-    if (!isLoopback(host)) throw refused("host", host, "--dev lets anyone in: it must be this machine, as 127.0.0.1");
-    return developmentTokens;
-  }
-  if (file === undefined) throw new CliError("who may connect? give --tokens FILE, or --dev to let anyone of this machine in");
-  const source = sourceOf(given, "tokens", io.stdin);
-  return tokensOf(source.name, Buffer.from(await readSource(source)).toString());
 }
 
 /**

@@ -11,6 +11,8 @@ import { cli } from "../../support/cli.ts";
 const dir = mkdtempSync(join(tmpdir(), "chappe-"));
 const file = join(dir, "file");
 writeFileSync(file, "{}");
+const keys = join(dir, "keys");
+writeFileSync(keys, '{ "keys": [] }');
 
 interface Row {
   readonly good: readonly string[];
@@ -33,6 +35,7 @@ const input: Row = {
   bad: [isEmpty, ["/nowhere/x", "no such file"], ["/", "is a directory"]],
 };
 const token: Row = { good: input.good, bad: [...input.bad, ["/dev/zero", "has more than 16777216 bytes"]] };
+const name: Row = { good: ["https://login.example.org", "any"], bad: [isEmpty] };
 const origin = "must be an origin, as https://chat.example.org";
 const url = "must be a URL as wss://host/, without a password or token";
 /** What the values of a flag that takes none may be is nothing. */
@@ -50,6 +53,18 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       bad: ["", "x", "/a?b", "/a#b", "/a b"].map((value) => [value, "must be a path, as /chat, without ? and #"]),
     },
     tokens: token,
+    jwks: {
+      good: ["-", keys, "https://login.example.org/keys"],
+      bad: [
+        ...token.bad,
+        [file, "must be a key set, or an address with https:, or with http: on this machine"],
+        ["http://login.example.org/keys", "must begin with https:, or with http: on this machine"],
+      ],
+    },
+    "jwt-secret": { good: token.good, bad: [...token.bad, [file, "must be at least 32 bytes"]] },
+    "jwt-issuer": name,
+    "jwt-audience": name,
+    "jwt-skew": whole(0, 300),
     data: { good: [join(dir, "logs")], bad: [isEmpty, [file, "file already exists"], ["/dev/null/x", "not a directory"]] },
     redis: {
       good: ["redis://127.0.0.1:6379", "rediss://user@host/0"],
@@ -83,7 +98,11 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
 };
 /** What else a command wants, so that the flag alone is at fault. */
 const rest = (command: string, flag: string): string[] => {
-  if (command === "serve") return [...(flag === "tokens" ? [] : ["--dev"]), ...(flag === "port" ? [] : ["--port", "0"])];
+  if (command === "serve") {
+    const isJwt = flag === "jwks" || flag === "jwt-secret";
+    const way = isJwt ? ["--jwt-issuer", "any", "--jwt-audience", "any"] : flag === "tokens" ? [] : ["--dev"];
+    return [...way, ...(flag === "port" ? [] : ["--port", "0"])];
+  }
   if (command === "chat") return ["lobby", ...(flag === "user" || flag === "token-file" ? [] : ["--user", "ada"])];
   return command === "check" ? [file] : [];
 };
@@ -171,7 +190,11 @@ describe.each(commands)("$name", (command) => {
 
 describe("what several flags say together", () => {
   test.each([
-    ["serve", [], "who may connect? give --tokens FILE, or --dev to let anyone of this machine in"],
+    ["serve", [], "who may connect? give --tokens, --jwks, --jwt-secret or --dev; --dev lets anyone of this machine in"],
+    ["serve", ["--jwks", keys, "--jwt-secret", "x"], "give either --jwks or --jwt-secret, not both"],
+    ["serve", ["--jwks", keys, "--jwt-audience", "x"], "--jwt-issuer is missing: give it with --jwks, or any"],
+    ["serve", ["--jwt-secret", keys, "--jwt-issuer", "x"], "--jwt-audience is missing: give it with --jwt-secret, or any"],
+    ["serve", ["--dev", "--jwt-skew", "1"], "--jwt-skew has a meaning with --jwks and --jwt-secret alone"],
     ["serve", ["--dev", "--tokens", "x"], "give either --tokens or --dev, not both"],
     ["serve", ["--dev", "--data", "x", "--redis", "redis://x"], "give either --data or --redis, not both"],
     ["serve", ["--dev", "--redis", "redis://:secret@127.0.0.1:1"], "--redis 'redis://:...@127.0.0.1:1': connection refused"],
