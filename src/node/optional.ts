@@ -14,6 +14,16 @@ export type RedisModule = typeof import("redis");
 /** The module `jose`: for JSON Web Tokens. */
 export type JoseModule = typeof import("jose");
 
+/** The module `prom-client`: for metrics of Prometheus. */
+export type PromClientModule = typeof import("prom-client");
+
+/** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
+export async function loadPromClient(): Promise<PromClientModule> {
+  const loaded = await loadOptional("prom-client", () => import("prom-client"));
+  // A CommonJS module: its names are those of its default export, whatever Node has seen of them.
+  return (loaded as { default?: PromClientModule }).default ?? loaded;
+}
+
 /** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
 export function loadJose(): Promise<JoseModule> {
   return loadOptional("jose", () => import("jose"));

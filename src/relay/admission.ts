@@ -15,6 +15,9 @@ import type { Hub } from "./hub.ts";
 import { attempt, Deadlines, NoAnswer } from "./later.ts";
 import { authenticationCodes, type Principal, revokeMs } from "./options.ts";
 
+/** After how many ms a user that has too many connections may try again (AUT-3). */
+const fullMs = 30_000;
+
 export class Admission {
   readonly #hub: Hub;
   readonly #connection: Connection;
@@ -134,6 +137,10 @@ export class Admission {
       return this.#refuse(error);
     }
     const { user } = this;
+    if (!this.#hub.hasPlace(user)) {
+      const full = "this user has too many connections";
+      return this.#refuse(new ProtocolError("RATE_LIMITED", full, { scope: "connection", retryAfterMs: fullMs }));
+    }
     this.#producer = this.#session + user;
     this.#stage = "following";
     this.#hub.identified(this.#connection);
@@ -160,6 +167,7 @@ export class Admission {
     this.#stage = "entered";
     const { clock, log } = this.#hub.config;
     this.#engine.accept({ user, profile: this.profile, expiresInMs: this.#who?.expiresInMs }, clock.now());
+    this.#hub.meter.welcomed++;
     log.info("welcome", { connection: this.#connection.id, user, agent: this.#hello?.agent });
     this.#connection.turn();
   }

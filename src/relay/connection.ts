@@ -9,6 +9,8 @@ import { check, yesOrNo } from "../session/option-rules.ts";
 import type { Delivery, PublishOutcome, PublishTicket, ServerEvent } from "../session/server-events.ts";
 import type { DrainOptions } from "../session/server-options.ts";
 import { ServerSession } from "../session/server-session.ts";
+import { count } from "../session/tally.ts";
+import type { TokenBucket } from "../session/token-bucket.ts";
 import type { Data, SharedFrame } from "../session/transmit.ts";
 import { type Profile, Right } from "../wire/codec.ts";
 import { Admission } from "./admission.ts";
@@ -17,6 +19,7 @@ import { atOnce } from "./checks.ts";
 import type { Hub } from "./hub.ts";
 import type { Principal } from "./options.ts";
 import { PublishDesk } from "./publish-desk.ts";
+import { isLimited, type Limited } from "./rates.ts";
 import type { Room, Seat } from "./room.ts";
 import { RoomDesk } from "./room-desk.ts";
 import type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";
@@ -35,9 +38,10 @@ export class Connection implements RelayConnection {
   #timer: { readonly at: number; readonly handle: unknown } | undefined;
   #farewell: "graceful" | "lost" = "lost";
   #isHeld = false;
+  readonly #bucket: TokenBucket | undefined;
 
   constructor(hub: Hub, id: string, transport: RelayTransport, info: ConnectionInfo) {
-    const { limits, times, clock, controlQueueBytes, chatQueueBytes } = hub.config;
+    const { limits, times, clock, controlQueueBytes, chatQueueBytes, rates } = hub.config;
     this.id = id;
     this.#hub = hub;
     this.#transport = transport;
@@ -48,8 +52,11 @@ export class Connection implements RelayConnection {
       wall: () => clock.wall(),
       controlQueueBytes,
       chatQueueBytes,
+      tally: hub.meter.tally,
+      ...(rates.errorsPerMinute !== undefined && { errorsPerMinute: rates.errorsPerMinute }),
       ...(info.requireMajor !== undefined && { requireMajor: info.requireMajor }),
     });
+    this.#bucket = hub.rates.bucket();
     this.#admission = new Admission(hub, this, this.#engine, info.headers ?? new Map());
     this.#rooms = new RoomDesk(hub, this, this.#engine);
     this.#publishing = new PublishDesk(hub, this, this.#engine, (handle) => this.#rooms.seat(handle));
@@ -109,6 +116,10 @@ export class Connection implements RelayConnection {
       }
     });
     this.turn();
+  }
+
+  get bufferedBytes(): number {
+    return this.#transport.bufferedBytes;
   }
 
   get isHeld(): boolean {
@@ -193,12 +204,14 @@ export class Connection implements RelayConnection {
   /** What a client is told where the service fails: nothing of why; that goes to the log. Errors that are meant for it pass. */
   unavailable(what: string, error: unknown): ProtocolError {
     if (error instanceof ProtocolError && (error.code === "UNAVAILABLE" || error.code === "RATE_LIMITED")) return error;
+    this.#hub.meter.faults++;
     this.#hub.config.log.error("failed", { what, connection: this.id, error });
     return new ProtocolError("UNAVAILABLE", "the service cannot do this now");
   }
 
   /** A fault of the relay's own: it ends this connection, and no other. */
   crash(error: unknown): void {
+    this.#hub.meter.faults++;
     this.#hub.config.log.error("fault", { connection: this.id, error });
     this.#engine.end(new ProtocolError("INTERNAL", "the service failed"));
     this.#hub.touch(this);
@@ -245,6 +258,10 @@ export class Connection implements RelayConnection {
   #on(event: ServerEvent): void {
     // What waited when the connection ended is done no more: it may have ended because nothing is allowed any more.
     if (this.isClosed && !afterEnd.has(event.type)) return;
+    if (isLimited(event)) {
+      const waitMs = this.#hub.rates.take(this.#bucket, this.user, this.#now());
+      if (waitMs > 0) return this.#limit(event, waitMs);
+    }
     switch (event.type) {
       case "hello":
         return this.#admission.hello(event.hello);
@@ -304,6 +321,14 @@ export class Connection implements RelayConnection {
     }
   }
 
+  /** Nothing is done (ERR-6): who can be answered is told; the rest is ephemeral. */
+  #limit(event: Limited, retryAfterMs: number): void {
+    const error = new ProtocolError("RATE_LIMITED", "too much in too short a time", { retryAfterMs });
+    if (event.type === "publish") this.#engine.settle(event.ticket, { type: "retry", error });
+    else if ("ref" in event) this.#engine.fail(event.ref, error, event.type === "history" ? event.room : 0);
+    else count(this.#hub.meter.tally.dropped, "rate");
+  }
+
   /** The room, if it is still open, and the right still there: both may have gone since the frame was received (AUT-8). */
   #signalling(handle: number): Seat | undefined {
     const seat = this.#rooms.seat(handle);
@@ -334,6 +359,7 @@ export class Connection implements RelayConnection {
   }
 
   #onClosed(error: ProtocolError | undefined): void {
+    count(this.#hub.meter.closed, error?.code ?? "none");
     this.#hub.config.log.info("closed", { connection: this.id, user: this.user, code: error?.code });
     this.#rooms.end(this.#farewell);
     this.#hub.presence.ended(this, this.#farewell);

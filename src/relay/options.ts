@@ -9,6 +9,7 @@ import type { ServerTimes } from "../session/server-options.ts";
 import type { Init, Profile } from "../wire/codec.ts";
 import { defaultRelayLimits, defaultTimes, relayFrameBytes, type SessionLimits } from "../wire/limits.ts";
 import type { Broker, MaybePromise } from "./broker.ts";
+import type { RelayRates } from "./rates.ts";
 import { checkedRelayOptions } from "./rules.ts";
 
 /** Who authentication says the client is (AUT-1). */
@@ -107,6 +108,12 @@ export interface RelayOptions {
   readonly details?: (room: string) => { readonly receipts?: DetailName; readonly roster?: DetailName } | undefined;
   /** Members up to which each is told by default. 1 to 255; 64 by default. */
   readonly detailBound?: number;
+  /** How much the relay does for its clients in how short a time (ERR-6). By default there is no limit. */
+  readonly rates?: RelayRates;
+  /** Connections of one user at a time, on this relay; a further one ends with RATE_LIMITED (AUT-3). At least 1; 100 by default. */
+  readonly connectionsPerUser?: number;
+  /** Connections that may have one room open at a time, on this relay; a further join gets LIMIT_EXCEEDED (ROM-1). At least 1; no bound by default. */
+  readonly seatsPerRoom?: number;
   /** What the relay advertises and holds clients to (SES-6). By default those of LIM-1 and LIM-2. */
   readonly limits?: Partial<SessionLimits>;
   /** Times, in ms: whole numbers. */
@@ -157,6 +164,9 @@ export function configOf(given: RelayOptions): RelayConfig {
     times,
     authorize: options.authorize ?? allowed,
     maySee: options.maySee ?? (() => true),
+    rates: options.rates ?? {},
+    connectionsPerUser: options.connectionsPerUser ?? 100,
+    seatsPerRoom: options.seatsPerRoom ?? Number.POSITIVE_INFINITY,
     detailBound: options.detailBound ?? 64,
     transportBytes: options.transportBytes ?? 256 * 1024,
     controlQueueBytes: options.controlQueueBytes ?? 4 * 1024 * 1024,

@@ -19,6 +19,9 @@ import type { Seat } from "./room.ts";
 export interface SentPublish extends PublishRequest {
   readonly connection: Connection;
   readonly ticket: PublishTicket;
+  /** The head of the log as this relay knew it, and when: for what is measured. */
+  readonly headBefore: number;
+  readonly at: number;
 }
 
 /** What the application makes of a publish. */
@@ -70,6 +73,8 @@ export class PublishDesk {
       reject: judged.reject,
       connection: this.#connection,
       ticket,
+      headBefore: seat.room.log.head,
+      at: this.#hub.config.clock.now(),
     };
     this.#hub.link.publish(request);
   }

@@ -1,11 +1,11 @@
 /** A relay: takes connections, and carries what they say between each other and the broker. Knows nothing of sockets. */
 
-import { MessageIdGenerator } from "../delivery/message-id.ts";
 import { ProtocolError, UsageError } from "../errors.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { DrainOptions } from "../session/server-options.ts";
 import type { Chat } from "../wire/codec.ts";
-import { type BackendPublish, brokerError, entryOf, optionalRoom, topicOfRoom, topicOfUser } from "./backend.ts";
+import { type BackendPublish, optionalRoom, topicOfRoom, topicOfUser } from "./backend.ts";
+import { BackendDesk, type RoomHistory, type RoomMembers } from "./backend-desk.ts";
 import {
   type Announcement,
   type BrokerLink,
@@ -23,11 +23,24 @@ import { Connection } from "./connection.ts";
 import { Handles } from "./handles.ts";
 import type { Hub } from "./hub.ts";
 import { Deadlines } from "./later.ts";
+import { Meter, type RelayMeasures } from "./meter.ts";
 import { configOf, type RelayConfig, type RelayOptions, revokeMs } from "./options.ts";
 import { PresenceBoard } from "./presence-board.ts";
 import type { SentPublish } from "./publish-desk.ts";
+import { Rates } from "./rates.ts";
+import { type RelayReport, reportOf } from "./report.ts";
 import { Room, signalFrame } from "./room.ts";
-import { checkConnection, checkedDrain, checkedEntry, checkedReceiver, checkLink, checkText } from "./rules.ts";
+import {
+  checkConnection,
+  checkedDrain,
+  checkedEntry,
+  checkedHistory,
+  checkedReceiver,
+  checkLink,
+  checkText,
+  type HistoryQuery,
+} from "./rules.ts";
+import { timedLink } from "./timed-link.ts";
 import { Topics } from "./topics.ts";
 import type { ConnectionInfo, RelayConnection, RelayTransport } from "./transport.ts";
 
@@ -42,6 +55,8 @@ export interface RelayStats {
   readonly handles: number;
   /** Users whose presence is watched. */
   readonly watched: number;
+  /** Bytes that were given to transports, and have not left. */
+  readonly bufferedBytes: number;
 }
 
 /** See {@link RelayOptions}. */
@@ -51,12 +66,15 @@ export class Relay {
   readonly #topics: Topics;
   readonly #handles = new Handles();
   readonly #presence: PresenceBoard;
-  readonly #ids: MessageIdGenerator;
+  readonly #backend: BackendDesk;
   readonly #deadlines: Deadlines;
   readonly #connections = new Set<Connection>();
   readonly #users = new Map<string, Set<Connection>>();
   readonly #rooms = new Map<string, Room>();
   readonly #hub: Hub;
+  readonly #meter = new Meter();
+  readonly #startedAt: number;
+  #reported: RelayMeasures | undefined;
   /** Connections to be pumped, in the order in which they were touched. */
   readonly #touched = new Set<Connection>();
   #flushing: "idle" | "busy" = "idle";
@@ -75,9 +93,10 @@ export class Relay {
   constructor(options: RelayOptions) {
     const config = configOf(options);
     this.#config = config;
-    this.#ids = new MessageIdGenerator(config.random);
-    this.#link = config.broker.attach(this.#sink());
-    checkLink(this.#link);
+    this.#startedAt = config.clock.now();
+    const link = config.broker.attach(this.#sink());
+    checkLink(link);
+    this.#link = timedLink(link, this.#meter, config.clock);
     this.#deadlines = new Deadlines(config.clock);
     this.#topics = new Topics(this.#link);
     this.#presence = new PresenceBoard(config, this.#link, this.#topics, () => this.#flush());
@@ -87,14 +106,18 @@ export class Relay {
       topics: this.#topics,
       handles: this.#handles,
       presence: this.#presence,
+      meter: this.#meter,
+      rates: new Rates(config.rates),
       room: (name, user) => this.#room(name, user),
       roomUnused: (room) => this.#rooms.get(room.name) === room && this.#rooms.delete(room.name),
       touch: (connection) => this.#touched.add(connection),
       flush: () => this.#flush(),
       hold: (act) => this.#hold(act),
       identified: (connection) => this.#identified(connection),
+      hasPlace: (user) => (this.#users.get(user)?.size ?? 0) < config.connectionsPerUser,
       gone: (connection) => this.#gone(connection),
     };
+    this.#backend = new BackendDesk(this.#hub, this.#deadlines);
   }
 
   /** Bytes of the longest frame that it takes, in binary form (LIM-4): a transport need not take longer messages. */
@@ -108,6 +131,7 @@ export class Relay {
     this.#requireOpen();
     const connection = new Connection(this.#hub, `${this.#link.relayId}/${++this.#accepted}`, transport, info);
     this.#connections.add(connection);
+    this.#meter.accepted++;
     if (this.#state.type === "draining") connection.drain(this.#state.options);
     this.#touched.add(connection);
     this.#flush();
@@ -123,18 +147,27 @@ export class Relay {
    */
   async publish(room: string, entry: BackendPublish): Promise<Stored> {
     checkText("room", room);
-    const { clock, limits, times } = this.#config;
     const given = checkedEntry(entry);
     this.#requireOpen();
-    const stored = entryOf(room, given, limits.contentBytes, () => this.#ids.next(clock.wall()));
-    return await new Promise((resolve, reject) => {
-      const refuse = (error: unknown): void => reject(brokerError(error));
-      const kept = (at: Stored): void => {
-        resolve(at);
-        this.#flush();
-      };
-      this.#deadlines.attempt(times.answerTimeout, () => this.#link.append(room, stored), kept, refuse, refuse);
-    });
+    return this.#backend.publish(room, given);
+  }
+
+  /**
+   * Reads a part of a room's log, of the latest entries by default. What is wrong rejects the promise, as in {@link publish}.
+   * @param query - `before` or `after` an offset, and how many at most (`limits.pageEntries`, which is also the bound).
+   */
+  async history(room: string, query: HistoryQuery = {}): Promise<RoomHistory> {
+    checkText("room", room);
+    const checked = checkedHistory(query, this.#config.limits.pageEntries);
+    this.#requireOpen();
+    return this.#backend.history(room, checked);
+  }
+
+  /** Who is in a room, on all relays (MBR-1). What is wrong rejects the promise, as in {@link publish}. */
+  async members(room: string): Promise<RoomMembers> {
+    checkText("room", room);
+    this.#requireOpen();
+    return this.#backend.members(room);
   }
 
   /**
@@ -200,6 +233,19 @@ export class Relay {
     this.#flush();
   }
 
+  /** What this relay alone has counted and timed since it was made. */
+  measures(): RelayMeasures {
+    return this.#meter.measures(this.#config.clock.now() - this.#startedAt);
+  }
+
+  /** What this relay has done since the report before, or since it was made, in rates and plain words. */
+  report(): RelayReport {
+    const measures = this.measures();
+    const report = reportOf(this.#reported, measures, this.stats());
+    this.#reported = measures;
+    return report;
+  }
+
   /** Counts of this relay alone, as they are now. */
   stats(): RelayStats {
     return {
@@ -208,6 +254,7 @@ export class Relay {
       rooms: this.#rooms.size,
       handles: this.#handles.size,
       watched: this.#presence.size,
+      bufferedBytes: [...this.#connections].reduce((bytes, connection) => bytes + connection.bufferedBytes, 0),
     };
   }
 
@@ -218,13 +265,15 @@ export class Relay {
     };
     return {
       settled: (request: PublishRequest, outcome: PublishOutcome) => {
-        const { connection, ticket } = request as SentPublish;
+        const { connection, ticket, headBefore, at } = request as SentPublish;
+        this.#meter.settled(outcome, headBefore, this.#config.clock.now() - at);
         connection.settle(ticket, outcome);
         this.#flush();
       },
       appended: (room: string, entry: Chat, firstRetained: number) => {
         this.#rooms.get(room)?.onAppended(entry, firstRetained);
         this.#flush();
+        this.#meter.deliveryLatency.observe(this.#config.clock.wall() - Number(entry.timeMs));
       },
       epochChanged: (room: string, log: RoomLog) => told(() => this.#rooms.get(room)?.onEpochChanged(log)),
       receipt: (room: string, user: string, marks: Watermarks) => told(() => this.#rooms.get(room)?.onReceipt(user, marks)),

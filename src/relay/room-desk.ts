@@ -4,9 +4,11 @@
  */
 
 import { type ErrorCodeName, ProtocolError } from "../errors.ts";
+import { toVerdict } from "../session/client-convert.ts";
 import type { HistoryEvent, ServerEvent } from "../session/server-events.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import { decideJoin, latest } from "../session/server-verdict.ts";
+import { count } from "../session/tally.ts";
 import { Right, Verdict } from "../wire/codec.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
 import type { MaybePromise, ProducerState } from "./broker.ts";
@@ -250,6 +252,10 @@ export class RoomDesk {
       return this.#fail(ref, this.#unavailable("broker", error));
     }
     room.retain();
+    if (room.isFull && this.#seatOf(name) === undefined) {
+      room.release();
+      return this.#fail(ref, new ProtocolError("LIMIT_EXCEEDED", "the room is full"));
+    }
     const failed = (error: unknown): void => {
       room.release();
       this.#fail(ref, this.#unavailable("broker", error));
@@ -302,6 +308,7 @@ export class RoomDesk {
       return;
     }
     const { verdict, start } = decideJoin({ ...event, publishOnly: unread }, state, this.#pageEntries);
+    count(this.#hub.meter.joined, toVerdict(verdict) ?? "unspecified");
     this.#tell(seat, event.ref, state, verdict, start);
     this.#flush();
   }

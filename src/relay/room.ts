@@ -114,6 +114,11 @@ export class Room {
     return this.#log;
   }
 
+  /** Whether no further connection may open it. */
+  get isFull(): boolean {
+    return this.#seats.size >= this.#hub.config.seatsPerRoom;
+  }
+
   retain(): void {
     this.#uses++;
   }

@@ -27,6 +27,7 @@ import {
   whole,
 } from "../session/option-rules.ts";
 import type { DrainOptions } from "../session/server-options.ts";
+import type { Rate } from "../session/token-bucket.ts";
 import { ChatKind, type Init, type Profile } from "../wire/codec.ts";
 import { clientFrameBytes, producerRing, relayFrameBytes, type SessionLimits } from "../wire/limits.ts";
 import type { BackendPublish } from "./backend.ts";
@@ -34,7 +35,7 @@ import type { Broker, BrokerLink } from "./broker.ts";
 import type { Retention } from "./memory-log.ts";
 import type { MemoryBrokerOptions } from "./memory-store.ts";
 import type { Logger, RelayOptions, RelayTimes } from "./options.ts";
-
+import type { RelayRates } from "./rates.ts";
 import type { ConnectionInfo, RelayTransport } from "./transport.ts";
 
 const uint32 = 0xffff_ffff;
@@ -65,6 +66,8 @@ const times: Rules<RelayTimes> = {
   presenceDebounce: whole(0, uint32),
 };
 
+const rate: Rules<Rate> = { perSecond: number(0.001, 1_000_000), burst: whole(1) };
+
 const relayRules: Rules<RelayOptions> = {
   broker: doing("attach" satisfies keyof Broker),
   clock,
@@ -76,6 +79,13 @@ const relayRules: Rules<RelayOptions> = {
   maySee: callable,
   details: callable,
   detailBound: whole(1, 255),
+  rates: {
+    connection: rate,
+    user: rate,
+    errorsPerMinute: whole(1),
+  } satisfies Rules<RelayRates>,
+  connectionsPerUser: whole(1),
+  seatsPerRoom: whole(1),
   limits,
   times,
   transportBytes: whole(1),
@@ -214,6 +224,28 @@ export function checkedDrain(options: DrainOptions): DrainOptions {
   const checked = checkedBy(drainRules, options, "drain", "drain.", required) as unknown as DrainOptions;
   if (checked.afterMaxMs < checked.afterMinMs) throw invalid("drain.afterMaxMs", "is below drain.afterMinMs");
   return checked;
+}
+
+/** Which part of a log is asked for. */
+export interface HistoryQuery {
+  /** The latest entries below this offset. */
+  readonly before?: number;
+  /** The earliest entries above this offset. */
+  readonly after?: number;
+  /** Entries at most; at least 1. */
+  readonly limit?: number;
+}
+
+export type CheckedHistory = ({ readonly before: number } | { readonly after: number }) & { readonly limit: number };
+
+const historyRules: Rules<HistoryQuery> = { before: whole(1), after: whole(0), limit: whole(1) };
+
+/** @returns what is asked for, of all by default. @throws UsageError OPTION_INVALID. */
+export function checkedHistory(query: HistoryQuery, most: number): CheckedHistory {
+  const { before, after, limit = most } = checkedBy(historyRules, query, "query", "query.") as HistoryQuery;
+  if (before !== undefined && after !== undefined) throw invalid("query", "give either before or after");
+  const bounded = Math.min(limit, most);
+  return after === undefined ? { before: before ?? 0, limit: bounded } : { after, limit: bounded };
 }
 
 const receivers: AnyRules = { user: text, room: text };

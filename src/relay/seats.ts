@@ -16,6 +16,10 @@ export class Seats {
     return this.#all.get(connection);
   }
 
+  get size(): number {
+    return this.#all.size;
+  }
+
   all(): IterableIterator<Seat> {
     return this.#all.values();
   }

@@ -5,6 +5,7 @@
 
 import { createFrame, type Frame, type FrameOf, type TypingMark } from "../wire/codec.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
+import { count, newTally, type Tally } from "./tally.ts";
 import { SharedFrame } from "./transmit.ts";
 
 /** Marks of one frame at most (schema). */
@@ -27,6 +28,7 @@ interface Slot {
 /** Bounded by what has keys: four per room, one for presence, and {@link maxSignals} signals. */
 export class Coalescer {
   readonly #intervalMs: number;
+  readonly #tally: Tally;
   /** Slots with something that waits, or whose interval is not over. In the order of their first frames. */
   readonly #slots = new Map<string, Slot>();
   /** Nothing may go before, in ms: found by the last look at all slots. */
@@ -36,8 +38,9 @@ export class Coalescer {
   /** Signals have no interval: the latest of each key. */
   readonly #signals = new Map<string, { readonly room: number; readonly frame: SharedFrame }>();
 
-  constructor(intervalMs: number) {
+  constructor(intervalMs: number, tally: Tally = newTally()) {
     this.#intervalMs = intervalMs;
+    this.#tally = tally;
   }
 
   /** Keys that are held. */
@@ -56,6 +59,7 @@ export class Coalescer {
       if (this.#signals.size > maxSignals) {
         for (const oldest of this.#signals.keys()) {
           this.#signals.delete(oldest);
+          count(this.#tally.dropped, "signal");
           break;
         }
       }

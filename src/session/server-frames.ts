@@ -4,10 +4,10 @@
 
 import type { AckRun } from "../delivery/ack-tracker.ts";
 import { type ErrorCodeName, ProtocolError, type ScopeName, UsageError, verdicts } from "../errors.ts";
-import { createFrame, type ErrorCode, type FrameOf, Retry } from "../wire/codec.ts";
+import { createFrame, type ErrorCode, type FrameOf, type Hello, Retry } from "../wire/codec.ts";
 import { clientFrameBytes, maxSafeInteger } from "../wire/limits.ts";
 import { fromError, shortText } from "./client-convert.ts";
-import type { Acceptance, JoinedInfo, PageInfo } from "./server-events.ts";
+import type { Acceptance, HelloInfo, JoinedInfo, PageInfo } from "./server-events.ts";
 import type { DrainOptions, ServerSessionOptions } from "./server-options.ts";
 import { binaryCodec } from "./transmit.ts";
 
@@ -166,4 +166,9 @@ export function codeNumber(code: ErrorCodeName): ErrorCode {
 /** A number of ms as a uint32 holds it: whole, from 0 to 2^32−1. */
 export function bounded32(ms: number): number {
   return Math.min(Math.max(0, Math.ceil(ms)), 0xffff_ffff);
+}
+
+/** What hello tells, without its message's bytes. */
+export function helloInfo({ session, attempt, token, features, agent }: Hello): HelloInfo {
+  return { session: session.slice(), attempt: Number(attempt), token, features, agent };
 }

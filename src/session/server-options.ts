@@ -2,6 +2,7 @@
 
 import type { SessionLimits } from "../wire/limits.ts";
 import { anything, callable, check, checkedBy, isCodec, must, number, type Rule, type Rules, whole } from "./option-rules.ts";
+import { newTally, type Tally } from "./tally.ts";
 import type { FrameCodec } from "./transmit.ts";
 
 /** Times of a connection, in ms. */
@@ -32,7 +33,15 @@ export interface ServerSessionOptions {
   readonly controlQueueBytes?: number;
   /** Bytes of chats that may wait for the transport; more stay in the log. 256 KiB by default. */
   readonly chatQueueBytes?: number;
+  /** Errors with scope FRAME that a client may cause within a minute; beyond them the connection ends with RATE_LIMITED (ERR-11). No bound by default. */
+  readonly errorsPerMinute?: number;
+  /** Where frames and errors are counted; it may be that of several connections. */
+  readonly tally?: Tally;
 }
+
+/** {@link ServerSessionOptions}, with what is taken where nothing is given. */
+export type CheckedServerOptions = ServerSessionOptions &
+  Required<Pick<ServerSessionOptions, "chatQueueBytes" | "controlQueueBytes" | "tally">>;
 
 /** How a relay goes away (GBY-1). */
 export interface DrainOptions {
@@ -78,12 +87,14 @@ const rules: Rules<ServerSessionOptions> = {
   requireMajor: whole(0, uint32),
   controlQueueBytes: whole(1),
   chatQueueBytes: whole(1),
+  errorsPerMinute: whole(1),
+  tally: anything,
 };
 
 /** @returns a copy. @throws UsageError OPTION_INVALID, with the name of the option. */
-export function checkedServerOptions(options: ServerSessionOptions): ServerSessionOptions {
+export function checkedServerOptions(options: ServerSessionOptions): CheckedServerOptions {
   const checked = checkedBy(rules, options, "options", "", ["codec", "wall"]) as unknown as ServerSessionOptions;
   for (const [name, rule] of Object.entries(limits)) check(rule, `limits.${name}`, Object(checked.limits)[name]);
   for (const [name, rule] of Object.entries(times)) check(rule, `times.${name}`, Object(checked.times)[name]);
-  return checked;
+  return { chatQueueBytes: 256 * 1024, controlQueueBytes: 4 * 1024 * 1024, tally: newTally(), ...checked };
 }

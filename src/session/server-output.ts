@@ -4,6 +4,7 @@
  */
 
 import { AckCoalescer } from "../delivery/ack-tracker.ts";
+import { errorCodeName } from "../errors.ts";
 import { createFrame, type Frame, GapReason } from "../wire/codec.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
 import { Coalescer } from "./server-coalescer.ts";
@@ -11,6 +12,7 @@ import type { Delivery, ServerEvent } from "./server-events.ts";
 import { ackFrame } from "./server-frames.ts";
 import { ChatQueue, ControlQueue } from "./server-queues.ts";
 import type { ServerRoom } from "./server-room.ts";
+import { count, type Tally } from "./tally.ts";
 import { type Data, type FrameCodec, SharedFrame, type Transmit } from "./transmit.ts";
 
 /** Acks that may wait to be joined; above it they are encoded, and count for the bound of control frames (CRD-6, LIM-6). */
@@ -28,6 +30,7 @@ export interface OutputOptions {
   readonly onBacklog: () => void;
   /** Entries that one read asks for. */
   readonly readEntries: number;
+  readonly tally: Tally;
 }
 
 /** The sending half of a connection. */
@@ -53,7 +56,7 @@ export class ServerOutput {
 
   constructor(options: OutputOptions) {
     this.#options = options;
-    this.#coalescer = new Coalescer(options.coalesceMs);
+    this.#coalescer = new Coalescer(options.coalesceMs, options.tally);
   }
 
   /** Whether there is room for long answers: half of what may wait. */
@@ -66,7 +69,7 @@ export class ServerOutput {
     if (this.#intake === "ended") return;
     // Answers about a room's publishes keep the order of the broker's decisions (PUB-19).
     this.#encodeAcks();
-    this.#control.push(this.#options.codec.encode(frame));
+    this.#push(frame);
     this.#checkBacklog();
   }
 
@@ -104,8 +107,10 @@ export class ServerOutput {
   deliver(room: ServerRoom, { offset, frame }: Delivery): void {
     if (room.mode === "publishOnly" || room.state === "closed") return;
     if (offset > room.head) room.head = offset;
-    if (offset === room.next && room.reading === 0) this.#push(room, offset, frame);
-    if (room.isBehind) this.catchUp(room);
+    if (offset === room.next && room.reading === 0) this.#queue(room, offset, frame);
+    if (!room.isBehind) return;
+    count(this.#options.tally.dropped, "behind");
+    this.catchUp(room);
   }
 
   /** Entries from the log, ascending. What does not fit is read again when it does. */
@@ -115,7 +120,7 @@ export class ServerOutput {
     this.#trim(room, log.firstRetained);
     for (const { offset, frame } of entries) {
       if (offset < room.next) continue;
-      if (offset > room.next || !this.#push(room, offset, frame)) break;
+      if (offset > room.next || !this.#queue(room, offset, frame)) break;
     }
     // A log that has less than was announced would be asked without end; the next live entry asks again.
     if (entries.length > 0) this.catchUp(room);
@@ -174,7 +179,7 @@ export class ServerOutput {
     this.#pong = undefined;
     this.#encodeAcks();
     // What ends the connection is told, whatever waits before it.
-    if (last !== undefined) this.#control.push(this.#options.codec.encode(last));
+    if (last !== undefined) this.#push(last);
     this.#close = { code, reason };
   }
 
@@ -204,18 +209,35 @@ export class ServerOutput {
     if (this.#pong !== undefined) {
       const pong = codec.encode(this.#pong);
       this.#pong = undefined;
+      count(this.#options.tally.framesSent, "pong");
       return pong;
     }
     this.#encodeAcks();
-    const first = this.#control.shift() ?? this.#coalescer.take(now)?.in(codec);
+    const first = this.#control.shift();
     if (first !== undefined) return first;
-    this.#reading = "possible";
-    return this.#chats.shift(codec);
+    const ephemeral = this.#coalescer.take(now);
+    if (ephemeral === undefined) this.#reading = "possible";
+    const frame = ephemeral ?? this.#chats.shift();
+    if (frame === undefined) return undefined;
+    this.#countSent(frame.frame);
+    return frame.in(codec);
+  }
+
+  #push(frame: Frame): void {
+    this.#countSent(frame);
+    this.#control.push(this.#options.codec.encode(frame));
+  }
+
+  #countSent({ body }: Frame): void {
+    const { framesSent, errorsTold } = this.#options.tally;
+    if (body.case === undefined) return;
+    count(framesSent, body.case);
+    if (body.case === "error") count(errorsTold, errorCodeName(body.value.code));
   }
 
   #encodeAcks(): void {
     if (this.#acks.waiting === 0) return;
-    for (const run of this.#acks.flush()) this.#control.push(this.#options.codec.encode(ackFrame(run)));
+    for (const run of this.#acks.flush()) this.#push(ackFrame(run));
   }
 
   #checkBacklog(): void {
@@ -238,7 +260,7 @@ export class ServerOutput {
   }
 
   /** Queues a chat, if credit and the bound allow. */
-  #push(room: ServerRoom, offset: number, frame: SharedFrame): boolean {
+  #queue(room: ServerRoom, offset: number, frame: SharedFrame): boolean {
     const { bytes } = frame;
     room.need = bytes;
     const fits = this.#chats.bytes === 0 || this.#chats.bytes + bytes <= this.#options.chatQueueBytes;

@@ -4,7 +4,7 @@
  */
 
 import type { ServerRoom } from "./server-room.ts";
-import type { Data, FrameCodec, SharedFrame } from "./transmit.ts";
+import type { Data, SharedFrame } from "./transmit.ts";
 
 /** A queue in constant time: what is taken is cut off when it is half of the list. */
 export class Fifo<T> {
@@ -91,11 +91,11 @@ export class ChatQueue {
     this.#bytes += bytes;
   }
 
-  shift(codec: FrameCodec): Data | undefined {
+  shift(): SharedFrame | undefined {
     const item = this.#queue.shift();
     if (item === undefined) return undefined;
     this.#bytes -= item.bytes;
-    return item.frame.in(codec);
+    return item.frame;
   }
 
   /** Takes back all of a room. @returns the first offset of it, if there was one, and the bytes of credit that are free again. */

@@ -12,11 +12,13 @@ import { detached, detachedContent } from "./server-publishing.ts";
 import { isUnrecordable, type ServerRoom } from "./server-room.ts";
 import type { ServerRooms } from "./server-rooms.ts";
 import { isEphemeral, isRequest, mayReceive, rightFor } from "./server-rules.ts";
+import { count, type Tally } from "./tally.ts";
 import type { ServerState } from "./transitions.ts";
 
 /** What the receiver says and asks. */
 export interface ReceiverPort {
   readonly limits: SessionLimits;
+  readonly tally: Tally;
   state(): ServerState;
   event(event: ServerEvent): void;
   error(error: ProtocolError, subject: ErrorSubject): void;
@@ -58,6 +60,7 @@ export class Receiver {
     const { body, ref } = frame;
     const port = this.#port;
     if (this.isDeaf || port.state() === "closed") return;
+    count(port.tally.framesReceived, body.case ?? "unknown");
     if (body.case === undefined) {
       if (frame.mustUnderstand) port.error(remote("UNSUPPORTED_FRAME", "the body is not known here"), { ref });
       return;

@@ -5,6 +5,7 @@
  */
 
 import { type ProtocolError, UsageError } from "../errors.ts";
+import type { Right } from "../wire/codec.ts";
 import type { SessionLimits } from "../wire/limits.ts";
 import type { HistoryEvent, JoinedInfo, ServerEvent } from "./server-events.ts";
 import { type ErrorSubject, remote } from "./server-frames.ts";
@@ -178,6 +179,11 @@ export class ServerRooms {
     this.#leaves.delete(room);
     if (waiting !== undefined) this.#unknown(waiting);
     if (ref !== 0) this.answered(ref);
+  }
+
+  setRights(handle: number, rights: readonly Right[]): void {
+    const room = this.get(handle);
+    if (room !== undefined) room.rights = new Set(rights);
   }
 
   /** See {@link ServerRoom.suspend}. A room that is not open is passed over. */

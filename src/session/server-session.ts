@@ -9,6 +9,7 @@
 import { closeCode, type ErrorCodeName, errorCodeName, ProtocolError } from "../errors.ts";
 import { createFrame, type Frame, type Init, type PresenceMark, type Right, Verdict } from "../wire/codec.ts";
 import { preAuthFrameBytes } from "../wire/limits.ts";
+import { ErrorBudget } from "./server-errors.ts";
 import type {
   Acceptance,
   Delivery,
@@ -25,6 +26,7 @@ import {
   type ErrorSubject,
   errorFrame,
   goodbyeFrame,
+  helloInfo,
   joinedFrame,
   misuse,
   pageFrame,
@@ -34,7 +36,12 @@ import {
   withScope,
 } from "./server-frames.ts";
 import { HeldFrames } from "./server-held.ts";
-import { checkedServerOptions, type DrainOptions, type ServerSessionOptions } from "./server-options.ts";
+import {
+  type CheckedServerOptions,
+  checkedServerOptions,
+  type DrainOptions,
+  type ServerSessionOptions,
+} from "./server-options.ts";
 import { ServerOutput } from "./server-output.ts";
 import { settle } from "./server-publishing.ts";
 import { Fifo } from "./server-queues.ts";
@@ -42,6 +49,7 @@ import { Receiver, type ReceiverPort } from "./server-receiver.ts";
 import type { ServerRoom } from "./server-room.ts";
 import { ServerRooms } from "./server-rooms.ts";
 import { judgeFirst } from "./server-rules.ts";
+import { count } from "./tally.ts";
 import { Timers } from "./timers.ts";
 import { nextServerState, type ServerInput, type ServerState } from "./transitions.ts";
 import type { Data, SharedFrame, Transmit } from "./transmit.ts";
@@ -52,7 +60,7 @@ import type { Data, SharedFrame, Transmit } from "./transmit.ts";
  * are ms of one clock that never steps back. The other methods are the hub's answers and commands.
  */
 export class ServerSession {
-  readonly #options: ServerSessionOptions;
+  readonly #options: CheckedServerOptions;
   readonly #output: ServerOutput;
   readonly #rooms: ServerRooms;
   readonly #receiver: Receiver;
@@ -63,17 +71,21 @@ export class ServerSession {
   /** The refreshes that were being decided when the token expired: while one of them is, the connection goes on (AUT-4). */
   readonly #hopes = new Set<number>();
   #features: readonly string[] = [];
+  readonly #errors: ErrorBudget;
 
   /** In state `open`, with the opening of the transport still to come. @throws UsageError OPTION_INVALID, with the name of the option. */
   constructor(given: ServerSessionOptions) {
     const options = checkedServerOptions(given);
     this.#options = options;
+    const { tally } = options;
+    this.#errors = new ErrorBudget(options.errorsPerMinute);
     this.#output = new ServerOutput({
       codec: options.codec,
       coalesceMs: options.times.rosterInterval,
-      chatQueueBytes: options.chatQueueBytes ?? 256 * 1024,
-      controlQueueBytes: options.controlQueueBytes ?? 4 * 1024 * 1024,
+      chatQueueBytes: options.chatQueueBytes,
+      controlQueueBytes: options.controlQueueBytes,
       readEntries: options.limits.pageEntries,
+      tally,
       onBacklog: () => {
         this.#output.clear();
         this.#end(remote("BACKLOG_EXCEEDED", "the client does not read what it is sent"), 0);
@@ -81,6 +93,7 @@ export class ServerSession {
     });
     const port: ReceiverPort = {
       limits: options.limits,
+      tally,
       state: () => this.#state,
       event: (event) => {
         if (this.#state !== "closed") this.#events.push(event);
@@ -110,6 +123,7 @@ export class ServerSession {
     if (this.#state === "closed" || this.#receiver.isDeaf) return;
     const frameBytes =
       this.#state === "open" || this.#state === "authenticating" ? preAuthFrameBytes : this.#options.limits.frameBytes;
+    this.#errors.now = now;
     let frame: Frame;
     try {
       // Text may be 8 times as long as what it says (LIM-4).
@@ -117,8 +131,7 @@ export class ServerSession {
       frame = this.#options.codec.parse(data, { frameBytes, verbatim: "keep" });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#end(error, 0);
-      return;
+      return this.#end(error, 0);
     }
     if (this.#state === "open") this.#first(frame, now);
     else if (this.#state === "authenticating") {
@@ -144,6 +157,7 @@ export class ServerSession {
 
   /** A deadline has passed; one that has not is passed over. */
   handleTimeout(now: number): void {
+    // Of "coalesce" the next pollTransmit takes what may go.
     for (let kind = this.#timers.takeDue(now); kind !== undefined; kind = this.#timers.takeDue(now)) {
       switch (kind) {
         case "auth":
@@ -164,8 +178,6 @@ export class ServerSession {
         case "drain":
           this.#end(undefined, 0);
           break;
-        case "coalesce":
-          break; // The next pollTransmit takes what may go.
       }
     }
   }
@@ -214,8 +226,7 @@ export class ServerSession {
 
   /** Rights in an open room have changed: they hold at once, before `joined` tells them (AUT-8). */
   setRights(handle: number, rights: readonly Right[]): void {
-    const room = this.#rooms.get(handle);
-    if (room !== undefined) room.rights = new Set(rights);
+    this.#rooms.setRights(handle, rights);
   }
 
   /** The room's log has another epoch, which {@link joined} will tell: until then no publish of the room is taken or answered (PUB-19). */
@@ -292,10 +303,7 @@ export class ServerSession {
   drain(options: DrainOptions, now: number): void {
     const before = this.#state;
     if (before === "closed") return;
-    if (this.#go("drain") === undefined) {
-      this.#end(remote("GOING_AWAY", "the relay is going away"), 0);
-      return;
-    }
+    if (this.#go("drain") === undefined) return this.#end(remote("GOING_AWAY", "the relay is going away"), 0);
     if (before !== "authenticating") this.#timers.set("drain", now + options.drainMs);
     this.#output.control(goodbyeFrame(options));
     if (before === "authenticating") this.#end(undefined, 0);
@@ -338,6 +346,7 @@ export class ServerSession {
 
   #first(frame: Frame, now: number): void {
     const { body } = frame;
+    count(this.#options.tally.framesReceived, body.case ?? "unknown");
     // An error is always allowed, and is for logs (ERR-9).
     if (body.case === "error") return void this.#events.push({ type: "peerError", code: errorCodeName(body.value.code) });
     const hello = judgeFirst(frame, this.#options.requireMajor);
@@ -346,11 +355,7 @@ export class ServerSession {
     this.#timers.set("auth", now + this.#options.times.authTimeout);
     this.#features = hello.features;
     this.#output.grant(Number(hello.creditBytes));
-    const { token, features, agent } = hello;
-    this.#events.push({
-      type: "hello",
-      hello: { session: hello.session.slice(), attempt: Number(hello.attempt), token, features, agent },
-    });
+    this.#events.push({ type: "hello", hello: helloInfo(hello) });
   }
 
   /** Each frame is life (LIV-4). */
@@ -367,6 +372,8 @@ export class ServerSession {
   #error(error: ProtocolError, subject: ErrorSubject): void {
     if (this.#state === "closed") return;
     this.#output.control(errorFrame(error, subject));
+    const last = this.#errors.add(error);
+    if (last !== undefined) this.#end(last, 0);
   }
 
   /** Without an error a goodbye was sent: it stands in its place (ERR-8). */

@@ -34,6 +34,10 @@ async function start(data: string, port: number): Promise<Spawned> {
     `${port}`,
     "--retention",
     "1000000",
+    "--rate",
+    "0",
+    "--user-rate",
+    "0",
     "--log",
     "error",
   ]);

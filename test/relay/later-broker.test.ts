@@ -209,7 +209,7 @@ describe("a broker that answers later", () => {
     }
     clock.advance(5000);
     await quiet();
-    expect(relay.stats()).toEqual({ connections: 0, users: 0, rooms: 0, handles: 0, watched: 0 });
+    expect(relay.stats()).toEqual({ connections: 0, users: 0, rooms: 0, handles: 0, watched: 0, bufferedBytes: 0 });
     expect(clock.pending).toBe(0);
   });
 
@@ -251,7 +251,7 @@ describe("a broker that answers later", () => {
       await quiet();
       expect([wait, bob.closed?.code]).toEqual([wait, 4145]);
     }
-    expect(relay.stats()).toEqual({ connections: 0, users: 0, rooms: 0, handles: 0, watched: 0 });
+    expect(relay.stats()).toEqual({ connections: 0, users: 0, rooms: 0, handles: 0, watched: 0, bufferedBytes: 0 });
   });
 
   test("of two claims that are decided in one turn the later one holds, whichever promise is kept first (SES-3)", async () => {

@@ -8,7 +8,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { codes, fakeRandom, first, Peer, play, settled } from "./peer.ts";
 
 const all: readonly RightName[] = ["read", "publish", "signal"];
-const empty = { connections: 0, users: 0, rooms: 0, handles: 0, watched: 0 };
+const empty = { connections: 0, users: 0, rooms: 0, handles: 0, watched: 0, bufferedBytes: 0 };
 
 async function quiet(): Promise<void> {
   for (let i = 0; i < 10; i++) await settled();

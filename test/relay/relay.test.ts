@@ -296,7 +296,10 @@ describe("the end of a relay", () => {
     clock.advance(35_000);
     expect(ada.closed?.reason).toBe("HEARTBEAT_TIMEOUT");
     clock.advance(5000);
-    expect([relay.stats(), clock.pending]).toEqual([{ connections: 0, users: 0, rooms: 0, handles: 0, watched: 0 }, 0]);
+    expect([relay.stats(), clock.pending]).toEqual([
+      { connections: 0, users: 0, rooms: 0, handles: 0, watched: 0, bufferedBytes: 0 },
+      0,
+    ]);
   });
 
   test("what a transport cannot take is told (TRN-12)", () => {

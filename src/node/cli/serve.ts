@@ -6,11 +6,13 @@ import { isLoopback } from "../../client/loopback.ts";
 import { UsageError } from "../../errors.ts";
 import type { Broker } from "../../relay/broker.ts";
 import { MemoryBroker, type MemoryBrokerOptions } from "../../relay/memory-broker.ts";
-import type { Logger } from "../../relay/options.ts";
+import type { Logger, RelayOptions } from "../../relay/options.ts";
 import { Relay } from "../../relay/relay.ts";
 import { must, oneOf } from "../../session/option-rules.ts";
+import { adminListener } from "../admin.ts";
 import { DiskBroker } from "../disk-broker.ts";
 import { nodeClock, nodeRandom } from "../host.ts";
+import { relayMetrics } from "../metrics.ts";
 import { loadWs } from "../optional.ts";
 import { isOrigin } from "../origin.ts";
 import { isRedisUrl, RedisBroker } from "../redis/broker.ts";
@@ -54,7 +56,31 @@ export const serve: Command = {
       help: "Address of Redis, from version 7 on, for the logs of rooms; all relays there share them. Needs the package redis.",
     },
     retention: { value: "ENTRIES", default: "1000", rule: wholeFrom(1, 10_000_000), help: "Entries that are kept of each room." },
+    rate: {
+      value: "NUMBER",
+      default: "200",
+      rule: wholeFrom(0, 1_000_000),
+      help: "What a connection may ask for per second, in the long run; ten times as much at once. 0: no limit.",
+    },
+    "user-rate": {
+      value: "NUMBER",
+      default: "400",
+      rule: wholeFrom(0, 1_000_000),
+      help: "The same for all connections of a user together.",
+    },
+    "user-connections": {
+      value: "NUMBER",
+      default: "100",
+      rule: wholeFrom(1, 1_000_000),
+      help: "Connections of one user at a time.",
+    },
     "max-connections": { value: "NUMBER", default: "10000", rule: wholeFrom(1, 10_000_000), help: "Connections at a time." },
+    "admin-port": {
+      value: "PORT",
+      rule: wholeFrom(0, 65_535),
+      help: "Port for those who run this: /metrics (Prometheus), /report, /health, /ready. Without: none. Needs the package prom-client.",
+    },
+    "admin-host": { value: "ADDRESS", default: "127.0.0.1", help: "Address for that." },
     drain: {
       value: "MS",
       default: "5000",
@@ -79,13 +105,23 @@ export const serve: Command = {
     const maxEntries = given.number("retention");
     const listed = given.texts("origin");
     const origins = (at: number): readonly string[] => (listed.length === 0 && given.has("dev") ? pagesOf(at) : listed);
+    const [perSecond, userPerSecond] = [given.number("rate"), given.number("user-rate")];
+    const rates = {
+      ...(perSecond > 0 && { connection: { perSecond, burst: 10 * perSecond }, errorsPerMinute: 600 }),
+      ...(userPerSecond > 0 && { user: { perSecond: userPerSecond, burst: 10 * userPerSecond } }),
+    };
+    const connectionsPerUser = given.number("user-connections");
+    const admin = given.has("admin-port")
+      ? { host: given.text("admin-host") ?? "", port: given.number("admin-port") }
+      : undefined;
     const admission = await authenticationOf(given, host, io);
     const clock = nodeClock();
     const log = jsonLog(io.stderr, given.text("log") as Level, clock.wall);
 
     const broker = await brokerOf(given, { clock, random: nodeRandom, retention: { maxEntries } }, log);
     try {
-      await serveUntilStopped({ broker, admission, log, host, port, path, origins, maxConnections, drainMs }, io);
+      const bounds = { rates, connectionsPerUser };
+      await serveUntilStopped({ broker, admission, bounds, log, host, port, path, origins, maxConnections, drainMs, admin }, io);
     } finally {
       await broker.close();
     }
@@ -98,6 +134,7 @@ export const serve: Command = {
 interface Served {
   readonly broker: Broker;
   readonly admission: Admitted;
+  readonly bounds: Pick<RelayOptions, "rates" | "connectionsPerUser">;
   readonly log: Logger;
   readonly host: string;
   readonly port: number;
@@ -106,22 +143,30 @@ interface Served {
   readonly origins: (port: number) => readonly string[];
   readonly maxConnections: number;
   readonly drainMs: number;
+  /** Where those who run it ask, if anywhere. */
+  readonly admin: { readonly host: string; readonly port: number } | undefined;
 }
 
 async function serveUntilStopped(served: Served, io: Io): Promise<void> {
-  const { broker, admission, log, host, path, maxConnections, drainMs } = served;
-  const relay = new Relay({ broker, clock: nodeClock(), random: nodeRandom, ...admission, log });
+  const { broker, admission, bounds, log, host, path, maxConnections, drainMs } = served;
+  const relay = new Relay({ broker, clock: nodeClock(), random: nodeRandom, ...admission, ...bounds, log });
+  let state: "serving" | "draining" = "serving";
   const server = createServer((_request, response) => {
     response.writeHead(426, { "Content-Type": "text/plain; charset=utf-8", Connection: "Upgrade", Upgrade: "websocket" });
     response.end("A Chappe relay: connect with a WebSocket.\n");
   });
   // What the upgrade needs is there before anybody can ask for it.
   await loadWs();
-  const address = await listen(server, host, served.port);
+  const admin = await adminOf(served, relay, () => state === "serving");
+  const address = await listen(server, host, served.port).catch((error: unknown) => {
+    admin?.close();
+    throw error;
+  });
   const origins = served.origins(address.port);
   const attached = await attachRelay(server, relay, { path, maxConnections, ...(origins.length > 0 && { origins }) }).catch(
     (error: unknown) => {
       server.close();
+      admin?.close();
       throw error;
     },
   );
@@ -132,11 +177,23 @@ async function serveUntilStopped(served: Served, io: Io): Promise<void> {
 
   const signal = await untilStopped();
   log.info("draining", { signal, connections: attached.connections });
+  state = "draining";
   attached.stopAccepting();
   server.close();
   await relay.drain({ drainMs, afterMinMs: 500, afterMaxMs: 5000 });
   attached.detach();
   server.closeAllConnections();
+  admin?.close();
+  admin?.closeAllConnections();
+}
+
+async function adminOf({ admin, log }: Served, relay: Relay, isReady: () => boolean): Promise<Server | undefined> {
+  if (admin === undefined) return undefined;
+  const server = createServer(adminListener({ relay, registry: await relayMetrics(relay), isReady }));
+  const { port } = await listen(server, admin.host, admin.port, "admin-");
+  log.info("administration", { host: admin.host, port });
+  if (!isLoopback(admin.host)) log.warn("administration is open to others than this machine", { host: admin.host });
+  return server;
 }
 
 /** Where logs live, and what ends it. */
@@ -176,11 +233,12 @@ function pagesOf(port: number): readonly string[] {
   return ["localhost", "127.0.0.1", "[::1]"].map((host) => `http://${host}:${port}`);
 }
 
-function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+function listen(server: Server, host: string, port: number, prefix = ""): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const isPort = error.code === "EADDRINUSE" || error.code === "EACCES";
-      reject(isPort ? refused("port", String(port), systemReason(error)) : refused("host", host, systemReason(error)));
+      const [flag, value] = isPort ? ["port", String(port)] : ["host", host];
+      reject(refused(prefix + flag, value ?? "", systemReason(error)));
     });
     server.listen({ host: host.replace(/^\[|\]$/g, ""), port }, () => resolve(server.address() as AddressInfo));
   });
