@@ -8,7 +8,7 @@ import type { PublishOutcome } from "./broker.ts";
 
 export type { Counts } from "../session/tally.ts";
 
-/** Upper bounds of the classes of a {@link Histogram}, in seconds; above the last there is one more. */
+/** Upper bounds of the classes of {@link HistogramCounts}, in seconds; above the last there is one more. */
 export const histogramBounds: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
