@@ -6,7 +6,7 @@ import { isOriginAllowed } from "./origin.ts";
 
 /** Why an upgrade is refused. */
 export interface Refusal {
-  readonly status: 400 | 403 | 404 | 503;
+  readonly status: 400 | 403 | 404 | 429 | 503;
   readonly message: string;
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -5,8 +5,10 @@ import type { Duplex } from "node:stream";
 import { closeCode, UsageError } from "../errors.ts";
 import { Relay } from "../relay/relay.ts";
 import { jsonCodec } from "../session/json-codec.ts";
-import { check, checkedBy, doing, must, type Rules, whole } from "../session/option-rules.ts";
+import { check, checkedBy, doing, must, type Rules, rate, whole } from "../session/option-rules.ts";
+import { type Rate, TokenBuckets } from "../session/token-bucket.ts";
 import { binaryCodec, type FrameCodec } from "../session/transmit.ts";
+import { addressOf, hostOf, isNetwork, Networks } from "./addresses.ts";
 import { loadWs } from "./optional.ts";
 import { isOrigin } from "./origin.ts";
 import { Turns } from "./turns.ts";
@@ -31,6 +33,16 @@ export interface AttachOptions {
   readonly maxConnections?: number;
   /** For the header of an upgrade request, and for a message that has begun; in ms: 1 to 2^31−1, 10,000 by default (TRN-11). */
   readonly timeoutMs?: number;
+  /**
+   * How often one address may ask for an upgrade; beyond it there is 429 (TRN-7). Addresses of one IPv6 network of 64 bits count as one. No
+   * limit by default.
+   */
+  readonly attempts?: Rate;
+  /**
+   * Addresses and networks of proxies, as `10.0.0.0/8`, whose `X-Forwarded-For` is believed. By default nobody's: behind a proxy all clients
+   * have its address.
+   */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** A relay that is served. */
@@ -52,6 +64,11 @@ const rules: Rules<AttachOptions> = {
   maxConnections: whole(1),
   // The longest that Node's timers take.
   timeoutMs: whole(1, 0x7fffffff),
+  attempts: rate,
+  trustedProxies: must(
+    "a list of addresses and networks, as 10.0.0.0/8",
+    (value) => Array.isArray(value) && value.every(isNetwork),
+  ),
 };
 
 const codecs: readonly FrameCodec[] = [binaryCodec, jsonCodec];
@@ -91,6 +108,8 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
     origins,
     maxConnections = 10_000,
     timeoutMs = 10_000,
+    attempts,
+    trustedProxies = [],
   }: AttachOptions = checkedBy(rules, options, "options", "");
 
   const { WebSocketServer } = await loadWs();
@@ -111,10 +130,17 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
   );
   const taken = { origins, subprotocols: [...servers.keys()] };
   const open = new Set<Duplex>();
+  const proxies = new Networks(trustedProxies);
+  const buckets = attempts && new TokenBuckets(attempts);
   const shared = { turns: new Turns(), framing: new Framing() };
   let isAccepting = true;
 
   const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const waitMs = buckets?.take(hostOf(addressOf(request, proxies)), performance.now()) ?? 0;
+    if (waitMs > 0) {
+      refuse(socket, tooOften(waitMs));
+      return;
+    }
     const judged = judgeUpgrade(request, taken);
     if (typeof judged !== "string") {
       refuse(socket, judged);
@@ -153,6 +179,11 @@ export async function attachRelay(server: Server, relay: Relay, options: AttachO
       for (const socket of open) socket.destroy();
     },
   };
+}
+
+function tooOften(waitMs: number): Refusal {
+  const headers = { "Retry-After": String(Math.ceil(waitMs / 1000)) };
+  return { status: 429, message: "too many attempts from this address", headers };
 }
 
 const full: Refusal = { status: 503, message: "no further connection is admitted now", headers: { "Retry-After": "10" } };

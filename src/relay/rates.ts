@@ -4,7 +4,7 @@
  */
 
 import type { ServerEvent } from "../session/server-events.ts";
-import { type Rate, TokenBucket } from "../session/token-bucket.ts";
+import { type Rate, TokenBucket, TokenBuckets } from "../session/token-bucket.ts";
 
 /** What a relay takes of its clients. Absent: no limit. */
 export interface RelayRates {
@@ -37,48 +37,25 @@ export function isLimited(event: ServerEvent): event is Limited {
   return limited.has(event.type);
 }
 
-/**
- * The buckets. Who is gone keeps what was taken until it would have come back anyhow: to connect anew gives nothing.
- */
+/** What is left to each connection and user. */
 export class Rates {
   readonly #rates: RelayRates;
-  readonly #users = new Map<string, TokenBucket>();
-  /** From how many on those that are full are removed. */
-  #sweepAt = 1024;
+  readonly #users: TokenBuckets | undefined;
 
   constructor(rates: RelayRates) {
     this.#rates = rates;
+    this.#users = rates.user && new TokenBuckets(rates.user);
   }
 
   /** For a new connection. */
   bucket(): TokenBucket | undefined {
-    return made(this.#rates.connection);
+    const { connection } = this.#rates;
+    return connection && new TokenBucket(connection.perSecond, connection.burst);
   }
 
-  /** @param own - the connection's. @returns 0; or for how many ms the client has to wait: then nothing is taken. */
+  /** @param own - the connection's. @returns 0; or for how many ms the client has to wait. */
   take(own: TokenBucket | undefined, user: string, now: number): number {
     const waitMs = own?.take(now) ?? 0;
-    return waitMs > 0 ? waitMs : (this.#user(user, now)?.take(now) ?? 0);
+    return waitMs > 0 ? waitMs : (this.#users?.take(user, now) ?? 0);
   }
-
-  #user(user: string, now: number): TokenBucket | undefined {
-    const known = this.#users.get(user);
-    if (known !== undefined) return known;
-    const bucket = made(this.#rates.user);
-    if (bucket === undefined) return undefined;
-    this.#sweep(now);
-    this.#users.set(user, bucket);
-    return bucket;
-  }
-
-  /** Each is looked at a constant number of times on average. One that is full is as a new one. */
-  #sweep(now: number): void {
-    if (this.#users.size < this.#sweepAt) return;
-    for (const [user, bucket] of this.#users) if (bucket.isFull(now)) this.#users.delete(user);
-    this.#sweepAt = 2 * this.#users.size + 1024;
-  }
-}
-
-function made(rate: Rate | undefined): TokenBucket | undefined {
-  return rate && new TokenBucket(rate.perSecond, rate.burst);
 }

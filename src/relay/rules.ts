@@ -22,12 +22,12 @@ import {
   oneOf,
   type Rule,
   type Rules,
+  rate,
   text,
   textsByName,
   whole,
 } from "../session/option-rules.ts";
 import type { DrainOptions } from "../session/server-options.ts";
-import type { Rate } from "../session/token-bucket.ts";
 import { ChatKind, type Init, type Profile } from "../wire/codec.ts";
 import { clientFrameBytes, producerRing, relayFrameBytes, type SessionLimits } from "../wire/limits.ts";
 import type { BackendPublish } from "./backend.ts";
@@ -65,8 +65,6 @@ const times: Rules<RelayTimes> = {
   rosterInterval: whole(0, uint32),
   presenceDebounce: whole(0, uint32),
 };
-
-const rate: Rules<Rate> = { perSecond: number(0.001, 1_000_000), burst: whole(1) };
 
 const relayRules: Rules<RelayOptions> = {
   broker: doing("attach" satisfies keyof Broker),

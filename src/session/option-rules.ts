@@ -6,6 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import type { Rate } from "./token-bucket.ts";
 
 /** What a value must be, in words, where it is not; undefined where it is. */
 export type Rule = (value: unknown) => string | undefined;
@@ -47,6 +48,9 @@ export const ms = (least: number): Rule => number(least, 0x7fffffff);
 /** An object that can do this. */
 export const doing = (...methods: string[]): Rule =>
   must(`an object with ${methods.join(", ")}`, (value) => methods.every((name) => isCallable(Object(value)[name])));
+
+/** A limit of rate. */
+export const rate: Rules<Rate> = { perSecond: number(0.001, 1_000_000), burst: whole(1) };
 
 /**
  * Looks at each option by its rule.

@@ -51,3 +51,38 @@ export class TokenBucket implements Rate {
     this.#at = now;
   }
 }
+
+/** A bucket for each name. Who is gone keeps what was taken until it would have come back anyhow: to come anew gives nothing. */
+export class TokenBuckets {
+  readonly #rate: Rate;
+  readonly #byName = new Map<string, TokenBucket>();
+  /** From how many on those that are full are removed. */
+  #sweepAt = 1024;
+
+  constructor(rate: Rate) {
+    this.#rate = rate;
+  }
+
+  /** How many are held. */
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /** See {@link TokenBucket.take}. */
+  take(name: string, now: number): number {
+    let bucket = this.#byName.get(name);
+    if (bucket === undefined) {
+      this.#sweep(now);
+      bucket = new TokenBucket(this.#rate.perSecond, this.#rate.burst);
+      this.#byName.set(name, bucket);
+    }
+    return bucket.take(now);
+  }
+
+  /** Each is looked at a constant number of times on average. One that is full is as a new one. */
+  #sweep(now: number): void {
+    if (this.#byName.size < this.#sweepAt) return;
+    for (const [name, bucket] of this.#byName) if (bucket.isFull(now)) this.#byName.delete(name);
+    this.#sweepAt = 2 * this.#byName.size + 1024;
+  }
+}

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { TokenBucket } from "../../src/session/token-bucket.ts";
+import { TokenBucket, TokenBuckets } from "../../src/session/token-bucket.ts";
 
 const rates = { perSecond: fc.integer({ min: 1, max: 1000 }), burst: fc.integer({ min: 1, max: 1000 }) };
 
@@ -44,4 +44,11 @@ test("a clock that stands still gives nothing, and one that goes on for long no 
   expect(bucket.isFull(1_000_000)).toBe(true);
   expect([bucket.take(1_000_000), bucket.take(1_000_000)]).toEqual([0, 0]);
   expect(bucket.take(1_000_000)).toBeGreaterThan(0);
+});
+
+test("of names no more are held than have something to get back, and as many as were looked at last", () => {
+  const buckets = new TokenBuckets({ perSecond: 1, burst: 1 });
+  for (let i = 0; i < 100_000; i++) buckets.take(`name ${i}`, i);
+  expect(buckets.size).toBeLessThan(4096);
+  expect(buckets.take("name 99999", 99_999)).toBeGreaterThan(0);
 });

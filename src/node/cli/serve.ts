@@ -9,6 +9,7 @@ import { MemoryBroker, type MemoryBrokerOptions } from "../../relay/memory-broke
 import type { Logger, RelayOptions } from "../../relay/options.ts";
 import { Relay } from "../../relay/relay.ts";
 import { must, oneOf } from "../../session/option-rules.ts";
+import { isNetwork } from "../addresses.ts";
 import { adminListener } from "../admin.ts";
 import { DiskBroker } from "../disk-broker.ts";
 import { nodeClock, nodeRandom } from "../host.ts";
@@ -16,7 +17,7 @@ import { relayMetrics } from "../metrics.ts";
 import { loadWs } from "../optional.ts";
 import { isOrigin } from "../origin.ts";
 import { isRedisUrl, RedisBroker } from "../redis/broker.ts";
-import { attachRelay } from "../ws-server.ts";
+import { type AttachOptions, attachRelay } from "../ws-server.ts";
 import { type Admitted, aboutAuthentication, authenticationOf, authenticationOptions } from "./authentication.ts";
 import { type Command, type Given, refused, wholeFrom } from "./command.ts";
 import { CliError, type Io, systemReason } from "./io.ts";
@@ -68,6 +69,18 @@ export const serve: Command = {
       rule: wholeFrom(0, 1_000_000),
       help: "The same for all connections of a user together.",
     },
+    attempts: {
+      value: "NUMBER",
+      default: "100",
+      rule: wholeFrom(0, 1_000_000),
+      help: "Connections that one address may open per second, in the long run; ten times as many at once. 0: no limit.",
+    },
+    "trusted-proxy": {
+      value: "NETWORK",
+      multiple: true,
+      rule: must("an address or network, as 10.0.0.0/8", isNetwork),
+      help: "Proxy whose X-Forwarded-For says from where a connection comes. Without: none is believed.",
+    },
     "user-connections": {
       value: "NUMBER",
       default: "100",
@@ -110,6 +123,12 @@ export const serve: Command = {
       ...(perSecond > 0 && { connection: { perSecond, burst: 10 * perSecond }, errorsPerMinute: 600 }),
       ...(userPerSecond > 0 && { user: { perSecond: userPerSecond, burst: 10 * userPerSecond } }),
     };
+    const attempts = given.number("attempts");
+    const doors = {
+      maxConnections,
+      trustedProxies: given.texts("trusted-proxy"),
+      ...(attempts > 0 && { attempts: { perSecond: attempts, burst: 10 * attempts } }),
+    };
     const connectionsPerUser = given.number("user-connections");
     const admin = given.has("admin-port")
       ? { host: given.text("admin-host") ?? "", port: given.number("admin-port") }
@@ -121,7 +140,7 @@ export const serve: Command = {
     const broker = await brokerOf(given, { clock, random: nodeRandom, retention: { maxEntries } }, log);
     try {
       const bounds = { rates, connectionsPerUser };
-      await serveUntilStopped({ broker, admission, bounds, log, host, port, path, origins, maxConnections, drainMs, admin }, io);
+      await serveUntilStopped({ broker, admission, bounds, log, host, port, path, origins, doors, drainMs, admin }, io);
     } finally {
       await broker.close();
     }
@@ -141,14 +160,14 @@ interface Served {
   readonly path: string;
   /** Of pages that may connect, where the relay listens at this port; none: pages of its own host and port. */
   readonly origins: (port: number) => readonly string[];
-  readonly maxConnections: number;
+  readonly doors: Pick<AttachOptions, "maxConnections" | "attempts" | "trustedProxies">;
   readonly drainMs: number;
   /** Where those who run it ask, if anywhere. */
   readonly admin: { readonly host: string; readonly port: number } | undefined;
 }
 
 async function serveUntilStopped(served: Served, io: Io): Promise<void> {
-  const { broker, admission, bounds, log, host, path, maxConnections, drainMs } = served;
+  const { broker, admission, bounds, log, host, path, doors, drainMs } = served;
   const relay = new Relay({ broker, clock: nodeClock(), random: nodeRandom, ...admission, ...bounds, log });
   let state: "serving" | "draining" = "serving";
   const server = createServer((_request, response) => {
@@ -163,7 +182,7 @@ async function serveUntilStopped(served: Served, io: Io): Promise<void> {
     throw error;
   });
   const origins = served.origins(address.port);
-  const attached = await attachRelay(server, relay, { path, maxConnections, ...(origins.length > 0 && { origins }) }).catch(
+  const attached = await attachRelay(server, relay, { path, ...doors, ...(origins.length > 0 && { origins }) }).catch(
     (error: unknown) => {
       server.close();
       admin?.close();

@@ -78,6 +78,14 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     retention: whole(1, 10_000_000),
     rate: whole(0, 1_000_000),
     "user-rate": whole(0, 1_000_000),
+    attempts: whole(0, 1_000_000),
+    "trusted-proxy": {
+      good: ["10.0.0.0/8", "::1", "fd00::/8"],
+      bad: ["", "x", "10.0.0.0/33", "10.0.0/8", "1.2.3.4/8/8", "::/129"].map((value) => [
+        value,
+        "must be an address or network, as 10.0.0.0/8",
+      ]),
+    },
     "user-connections": whole(1, 1_000_000),
     "max-connections": whole(1, 10_000_000),
     "admin-port": whole(0, 65_535),
