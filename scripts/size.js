@@ -41,7 +41,7 @@ const entries = [
     // What the client has brought already.
     external: ["../client/*", "../delivery/*", "../session/*", "../errors.ts"],
   },
-  { name: "all of `chappe`", code: `export * from "./src/index.ts";`, limit: 84_500 },
+  { name: "all of `chappe`", code: `export * from "./src/index.ts";`, limit: 85_000 },
 ];
 
 /** @param {string} contents @param {string[]} [external] */

@@ -192,7 +192,7 @@ export class ServerSession {
     this.#expireAt(acceptance.expiresInMs ?? 0, now);
     this.#heard(now);
     this.#output.control(welcomeFrame(acceptance, this.#options, this.#features, wallMs(this.#options.wall())));
-    for (const frame of this.#held.takeAll()) this.#receiver.receive(frame, now);
+    for (const frame of this.#held.takeAll(this.#options.codec)) this.#receiver.receive(frame, now);
   }
 
   /** The answer to a request, with scope FRAME (FRM-7); with ref 0 to hello: it ends the connection (FRM-4). */
@@ -387,7 +387,7 @@ export class ServerSession {
 
   #finish(error: ProtocolError | undefined): void {
     this.#timers.clearAll();
-    this.#held.takeAll();
+    this.#held.clear();
     this.#events.push({ type: "closed", error });
   }
 
