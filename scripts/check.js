@@ -105,6 +105,7 @@ const steps = [
   ["specification is up to date", () => run("node", "scripts/docs-spec.js", "--check")],
   ["biome: format, lint, layers", () => run("biome", "check", "--error-on-warnings", "--max-diagnostics=200")],
   ["tsc: core, then node", () => run("tsc", "-b")],
+  ["OpenAPI document is up to date", () => run("node", "scripts/docs-openapi.js", "--check")],
   ["tsc: tests and scripts", () => run("tsc", "-p", "tsconfig.test.json")],
   ["tsc: the chat page", () => run("tsc", "-p", "examples/chat", "--noEmit")],
   ["tsc: codecs of the proof, in each form", proof],

@@ -1,6 +1,8 @@
 /** For Node: a relay on an HTTP server, and Node's clock and randomness. */
 
 export { type AdminOptions, adminListener } from "./admin.ts";
+export { type BackendApiOptions, backendApi } from "./api/listener.ts";
+export { openApiDocument } from "./api/openapi.ts";
 export { DiskBroker, type DiskBrokerOptions } from "./disk-broker.ts";
 export { FileStorage, type FileStorageOptions } from "./file-storage.ts";
 export { nodeClock, nodeRandom } from "./host.ts";

@@ -17,11 +17,27 @@ export type JoseModule = typeof import("jose");
 /** The module `prom-client`: for metrics of Prometheus. */
 export type PromClientModule = typeof import("prom-client");
 
+/** The module `fastify`: for the HTTP API. */
+export type FastifyModule = Pick<typeof import("fastify"), "fastify">;
+
+/** The module `pino`: for the log of `chappe serve`. */
+export type PinoModule = Pick<typeof import("pino"), "pino">;
+
 /** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
 export async function loadPromClient(): Promise<PromClientModule> {
   const loaded = await loadOptional("prom-client", () => import("prom-client"));
   // A CommonJS module: its names are those of its default export, whatever Node has seen of them.
   return (loaded as { default?: PromClientModule }).default ?? loaded;
+}
+
+/** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
+export function loadFastify(): Promise<FastifyModule> {
+  return loadOptional("fastify", () => import("fastify"));
+}
+
+/** @throws UsageError DEPENDENCY_MISSING where it is not installed. */
+export function loadPino(): Promise<PinoModule> {
+  return loadOptional("pino", () => import("pino"));
 }
 
 /** @throws UsageError DEPENDENCY_MISSING where it is not installed. */

@@ -1,11 +1,11 @@
 /** What the service asks of its relay about rooms. Law: a room that it asks about is in use for as long as it is asked, and no longer; nothing is waited for without end (FRM-7). */
 
-import { MessageIdGenerator } from "../delivery/message-id.ts";
+import { formatMessageId, MessageIdGenerator } from "../delivery/message-id.ts";
 import { toMessage, toProfile } from "../session/client-convert.ts";
 import type { Message, RoomMember, UserProfile } from "../session/client-events.ts";
 import { clientFrameBytes } from "../wire/limits.ts";
-import { type BackendPublish, brokerError, entryOf, topicOfRoom } from "./backend.ts";
-import { type MaybePromise, roomTopic, type Stored } from "./broker.ts";
+import { type BackendPublish, type BackendStored, brokerError, entryOf, topicOfRoom } from "./backend.ts";
+import { type MaybePromise, roomTopic } from "./broker.ts";
 import type { Hub } from "./hub.ts";
 import type { Deadlines } from "./later.ts";
 import type { CheckedHistory } from "./rules.ts";
@@ -42,10 +42,11 @@ export class BackendDesk {
   }
 
   /** See Relay.publish. */
-  publish(room: string, given: BackendPublish): Promise<Stored> {
+  async publish(room: string, given: BackendPublish): Promise<BackendStored> {
     const { clock, limits } = this.#hub.config;
     const entry = entryOf(room, given, limits.contentBytes, () => this.#ids.next(clock.wall()));
-    return this.#ask(() => this.#hub.link.append(room, entry));
+    const { offset, timeMs } = await this.#ask(() => this.#hub.link.append(room, entry));
+    return { id: formatMessageId(entry.id), offset, timeMs };
   }
 
   /** See Relay.history. */

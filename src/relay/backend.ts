@@ -3,7 +3,7 @@
 import { ProtocolError } from "../errors.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import { ChatKind, createFrame, type Init, type Profile } from "../wire/codec.ts";
-import { type BackendEntry, roomTopic, userTopic } from "./broker.ts";
+import { type BackendEntry, roomTopic, type Stored, userTopic } from "./broker.ts";
 import { checkedContent, checkRoom, checkUser, refuseInvalid } from "./checks.ts";
 import { NoAnswer } from "./later.ts";
 import { checkText } from "./rules.ts";
@@ -20,6 +20,12 @@ export interface BackendPublish {
   readonly kind?: ChatKind;
   /** Id of the entry that it is about, 16 bytes. */
   readonly target?: Uint8Array;
+}
+
+/** What has been stored, and where. */
+export interface BackendStored extends Stored {
+  /** Of the message, in text form (MID-5). */
+  readonly id: string;
 }
 
 /** @throws UsageError OPTION_INVALID, ProtocolError FIELD_INVALID, LIMIT_EXCEEDED. */

@@ -3,7 +3,7 @@
 export { ProtocolError, UsageError } from "../errors.ts";
 export type { Counts, Tally } from "../session/tally.ts";
 export type { Rate } from "../session/token-bucket.ts";
-export type { BackendPublish } from "./backend.ts";
+export type { BackendPublish, BackendStored } from "./backend.ts";
 export type { RoomHistory, RoomMembers } from "./backend-desk.ts";
 export {
   type Announcement,

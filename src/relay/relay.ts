@@ -4,7 +4,7 @@ import { ProtocolError, UsageError } from "../errors.ts";
 import type { ContentInput } from "../session/client-convert.ts";
 import type { DrainOptions } from "../session/server-options.ts";
 import type { Chat } from "../wire/codec.ts";
-import { type BackendPublish, optionalRoom, topicOfRoom, topicOfUser } from "./backend.ts";
+import { type BackendPublish, type BackendStored, optionalRoom, topicOfRoom, topicOfUser } from "./backend.ts";
 import { BackendDesk, type RoomHistory, type RoomMembers } from "./backend-desk.ts";
 import {
   type Announcement,
@@ -15,7 +15,6 @@ import {
   type RegistryValue,
   type RoomLog,
   roomTopic,
-  type Stored,
   type Watermarks,
 } from "./broker.ts";
 import { checkedContent, refuseInvalid } from "./checks.ts";
@@ -145,7 +144,7 @@ export class Relay {
    *   TARGET_UNKNOWN or FORBIDDEN for what the log refuses (LOG-8); UNAVAILABLE where the broker cannot store it, and, with `processed` maybe,
    *   where it does not say so within `times.answerTimeout`, or before the relay has ended.
    */
-  async publish(room: string, entry: BackendPublish): Promise<Stored> {
+  async publish(room: string, entry: BackendPublish): Promise<BackendStored> {
     checkText("room", room);
     const given = checkedEntry(entry);
     this.#requireOpen();
