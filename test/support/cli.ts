@@ -11,7 +11,11 @@ export interface CliResult {
 }
 
 /** @param stdin what standard input holds; undefined: a terminal at which nobody types. */
-export async function cli(args: readonly string[], stdin?: string | Uint8Array | readonly Uint8Array[]): Promise<CliResult> {
+export async function cli(
+  args: readonly string[],
+  stdin?: string | Uint8Array | readonly Uint8Array[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<CliResult> {
   const chunks: Uint8Array[] = [];
   let stderr = "";
   const input = stdin === undefined ? [] : [stdin].flat().map((each) => Buffer.from(each as Uint8Array));
@@ -23,7 +27,7 @@ export async function cli(args: readonly string[], stdin?: string | Uint8Array |
         stderr += String(data);
       },
     },
-    env: {},
+    env,
   });
   const raw = Buffer.concat(chunks);
   return { code, stdout: raw.toString(), raw, stderr };

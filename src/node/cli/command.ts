@@ -5,7 +5,7 @@ import { must, type Rule } from "../../session/option-rules.ts";
 import { CliError, type Io } from "./io.ts";
 
 /** An option, as `--host ADDRESS`. It may be given once. */
-interface Option {
+export interface Option {
   /** The name of its value in help; undefined: it takes none. */
   readonly value?: string;
   readonly short?: string;
@@ -62,7 +62,8 @@ export function demandOf(rule: Rule): string {
   return rule(undefined) ?? "";
 }
 
-const notEmpty: Rule = (value) => (value === "" ? "must not be empty" : undefined);
+/** What an option without a rule demands. */
+export const notEmpty: Rule = (value) => (value === "" ? "must not be empty" : undefined);
 
 /** The command line, by the table. @throws CliError that names what is wrong. */
 export function parse(command: Command, args: readonly string[]): Given {
@@ -90,6 +91,11 @@ export function parse(command: Command, args: readonly string[]): Given {
   if (positionals.length < min) throw new CliError(`${command.args} is missing: ${help}`);
   const extra = positionals[max];
   if (extra !== undefined) throw new CliError(`unexpected argument '${short(extra)}': ${help}`);
+  return givenOf(command, positionals, values);
+}
+
+/** @param values - of the options that are there; each as its rule says, and one empty text for an option that takes none. */
+export function givenOf(command: Command, positionals: readonly string[], values: ReadonlyMap<string, readonly string[]>): Given {
   const text = (name: string): string | undefined => values.get(name)?.[0] ?? command.options[name]?.default;
   return {
     positionals,
@@ -111,7 +117,7 @@ export function flag(name: string, value: string): string {
 }
 
 /** Of what the user has typed no more than what tells it apart. */
-function short(text: string): string {
+export function short(text: string): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 

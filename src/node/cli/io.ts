@@ -28,6 +28,13 @@ export async function writeTo(output: Output, data: string | Uint8Array): Promis
 /** What the user can put right: an invalid flag, an unreadable file, bad input. Its message is shown as it is, on one line. */
 export class CliError extends Error {
   override readonly name = "CliError";
+  /** What else is wrong, each on a line of its own. */
+  readonly others: readonly string[];
+
+  constructor(message: string, others: readonly string[] = []) {
+    super(message);
+    this.others = others;
+  }
 }
 
 /** One line for people about what the system said, as `no such file`. */

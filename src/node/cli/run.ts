@@ -25,7 +25,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     if (!(error instanceof CliError || error instanceof ProtocolError || error instanceof UsageError)) throw error;
     const code = error instanceof CliError ? "" : `${error.code}: `;
-    io.stderr.write(`chappe${command ? ` ${command.name}` : ""}: ${printable(code + error.message)}\n`);
+    const others = error instanceof CliError ? error.others : [];
+    for (const line of [code + error.message, ...others]) {
+      io.stderr.write(`chappe${command ? ` ${command.name}` : ""}: ${printable(line)}\n`);
+    }
     return 2;
   }
 }

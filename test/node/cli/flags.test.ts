@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "../../../src/node/cli/command.ts";
 import { commands } from "../../../src/node/cli/commands.ts";
+import { certificate } from "../../support/certificate.ts";
 import { cli } from "../../support/cli.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "chappe-"));
@@ -13,6 +14,10 @@ const file = join(dir, "file");
 writeFileSync(file, "{}");
 const keys = join(dir, "keys");
 writeFileSync(keys, '{ "keys": [] }');
+const [newline, list, cert] = [join(dir, "newline"), join(dir, "list"), join(dir, "cert.pem")];
+writeFileSync(newline, "\n");
+writeFileSync(list, "[]");
+writeFileSync(cert, (await certificate()).cert);
 
 interface Row {
   readonly good: readonly string[];
@@ -34,6 +39,7 @@ const input: Row = {
   good: ["-", file],
   bad: [isEmpty, ["/nowhere/x", "no such file"], ["/", "is a directory"]],
 };
+const unreadable = [isEmpty, ["/nowhere/x", "no such file"], ["/", "is a directory"]] as const;
 const token: Row = { good: input.good, bad: [...input.bad, ["/dev/zero", "has more than 16777216 bytes"]] };
 const name: Row = { good: ["https://login.example.org", "any"], bad: [isEmpty] };
 const origin = "must be an origin, as https://chat.example.org";
@@ -90,6 +96,16 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     "max-connections": whole(1, 10_000_000),
     "admin-port": whole(0, 65_535),
     "admin-host": { good: ["127.0.0.1"], bad: [isEmpty] },
+    "api-port": { good: ["0", "65535"], bad: whole(0, 65_535).bad },
+    "api-host": { good: ["127.0.0.1"], bad: [isEmpty] },
+    "api-keys": { good: token.good, bad: [...token.bad, [newline, "holds no key"]] },
+    "tls-cert": { good: [file], bad: [...unreadable, [file, "is no certificate in PEM"]] },
+    "tls-key": { good: [file], bad: [...unreadable, [file, "is no private key in PEM of this certificate"]] },
+    config: {
+      good: input.good,
+      bad: [...token.bad, [newline, "is no JSON: Unexpected end of JSON input"], [list, "must be a JSON object"]],
+    },
+    "print-config": none,
     drain: whole(0, 600_000),
     log: choice("debug", "info", "warn", "error"),
   },
@@ -113,8 +129,10 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
 const rest = (command: string, flag: string): string[] => {
   if (command === "serve") {
     const isJwt = flag === "jwks" || flag === "jwt-secret";
+    const also =
+      { "api-keys": ["--api-port", "0"], "tls-cert": ["--tls-key", file], "tls-key": ["--tls-cert", cert] }[flag] ?? [];
     const way = isJwt ? ["--jwt-issuer", "any", "--jwt-audience", "any"] : flag === "tokens" ? [] : ["--dev"];
-    return [...way, ...(flag === "port" ? [] : ["--port", "0"])];
+    return [...way, ...also, ...(flag === "port" ? [] : ["--port", "0"])];
   }
   if (command === "chat") return ["lobby", ...(flag === "user" || flag === "token-file" ? [] : ["--user", "ada"])];
   return command === "check" ? [file] : [];

@@ -1,17 +1,21 @@
 /** `chappe serve` and `chappe chat` as processes: they talk, outlive each other, and end as they should. */
 
 import { once } from "node:events";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer, get } from "node:http";
+import { get as getTls } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { ErrorCode } from "../../../src/wire/codec.ts";
+import { certificate } from "../../support/certificate.ts";
 import { cli } from "../../support/cli.ts";
 import { Peer, upgrade } from "../../support/relay-server.ts";
 import { Spawned } from "../../support/spawned-cli.ts";
 
+const apiKey = "canary-key-of-a-backend-0123456789";
 const running: Spawned[] = [];
 afterEach(() => {
   for (const each of running.splice(0)) each.kill("SIGKILL");
@@ -66,6 +70,59 @@ describe("serve", () => {
     relay.kill("SIGKILL");
     await relay.ended;
     expect(relay.stdout + relay.stderr).not.toContain("canary");
+  });
+
+  test("with a certificate speaks TLS, to clients and backends, and takes a new one on SIGHUP", async () => {
+    const [first, second] = await Promise.all([certificate(), certificate()]);
+    const keys = temporary("keys", `${apiKey}\n`);
+    const relay = await start([
+      "serve",
+      "--dev",
+      "--port",
+      "0",
+      "--api-port",
+      "0",
+      "--api-keys",
+      keys,
+      "--tls-cert",
+      first.certFile,
+      "--tls-key",
+      first.keyFile,
+    ]);
+    await expect.poll(() => relay.stdout, { timeout: 10_000 }).toMatch(/^chappe relay: wss:\S+\n$/);
+    const url = relay.stdout.trim().replace("chappe relay: ", "");
+    const port = Number(/"event":"api".*"port":(\d+)/.exec(relay.stderr)?.[1]);
+    const connect = (ca: string): Promise<string> =>
+      new Promise((resolve) => {
+        const ws = new WebSocket(url, "chappe.v1", { ca });
+        ws.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+        ws.on("open", () => {
+          resolve("open");
+          ws.terminate();
+        });
+      });
+    const members = (ca: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const headers = { authorization: `Bearer ${apiKey}` };
+        getTls({ host: "127.0.0.1", port, path: "/v1/rooms/lobby/members", ca, headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).on("error", reject);
+      });
+    expect([await connect(first.cert), await members(first.cert)]).toEqual(["open", 200]);
+    expect(await connect(second.cert)).toBe("DEPTH_ZERO_SELF_SIGNED_CERT");
+    // One that cannot be read leaves the one there is.
+    copyFileSync(second.keyFile, first.keyFile);
+    relay.kill("SIGHUP");
+    await expect.poll(() => relay.stderr).toContain("is no private key in PEM of this certificate");
+    expect(await connect(first.cert)).toBe("open");
+    copyFileSync(second.certFile, first.certFile);
+    relay.kill("SIGHUP");
+    await expect.poll(() => relay.stderr).toContain('"certificate"');
+    expect([await connect(second.cert), await members(second.cert)]).toEqual(["open", 200]);
+    relay.kill("SIGTERM");
+    expect(await relay.ended).toEqual({ code: 0, signal: null });
+    expect(relay.stderr + relay.stdout).not.toContain(apiKey);
   });
 
   test("goes on where nobody reads its log any more", async () => {
