@@ -108,9 +108,9 @@ export class Peer {
   readonly #codec: FrameCodec;
   #wake: () => void = () => undefined;
 
-  private constructor(url: string, codec: FrameCodec, headers: Readonly<Record<string, string>>) {
+  private constructor(url: string, codec: FrameCodec, headers: Readonly<Record<string, string>>, ca?: string) {
     this.#codec = codec;
-    this.ws = new WebSocket(url, [codec.subprotocol], { headers });
+    this.ws = new WebSocket(url, [codec.subprotocol], { headers, ...(ca !== undefined && { ca }) });
     this.ws.on("message", (data: Buffer, isBinary) => {
       this.frames.push(codec.parse(isBinary ? new Uint8Array(data) : data.toString(), {}));
       this.#wake();
@@ -128,8 +128,9 @@ export class Peer {
     url: string,
     form: "binary" | "json" = "binary",
     headers: Readonly<Record<string, string>> = {},
+    ca?: string,
   ): Promise<Peer> {
-    const peer = new Peer(url, form === "binary" ? binaryCodec : jsonCodec, headers);
+    const peer = new Peer(url, form === "binary" ? binaryCodec : jsonCodec, headers, ca);
     await once(peer.ws, "open");
     return peer;
   }
