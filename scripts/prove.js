@@ -30,6 +30,7 @@ const parts = [
     run: "npm run --silent kills",
   },
   { name: "faults", about: "50 faults of Redis and of relays that share it", run: "npm run --silent faults:redis" },
+  { name: "herd", about: "2,000 clients that are dropped at once", run: "npm run --silent herd" },
   { name: "bench", about: "the codec beside its peers", run: "npm run --silent bench:codec" },
   { name: "bench-disk", about: "the broker on disk beside its store alone", run: "npm run --silent bench:disk" },
   { name: "bench-relay", about: "the relay beside its peers", run: "npm run --silent bench:relay" },

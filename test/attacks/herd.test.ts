@@ -47,7 +47,10 @@ test(`${herd} clients that are dropped at once come back, and nothing is lost`, 
     await expect.poll(() => seen[i]?.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(expected(i).length);
     expect([...(seen[i] ?? [])].sort()).toEqual(expected(i));
   }
-  expect(second.relay.measures().joined).toMatchObject({ resumed: herd });
+  // All go on where they were. One whose connection came to nothing in the crowd has come twice.
+  const { resumed = 0, ...others } = second.relay.measures().joined;
+  expect(resumed).toBeGreaterThanOrEqual(herd);
+  expect(Object.values(others).every((count) => count === 0)).toBe(true);
   await Promise.all(clients.map((client) => client.close()));
   second.close();
 });
